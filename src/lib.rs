@@ -1,0 +1,4 @@
+//! snug: a chat and broadcast server for small machines.
+
+#[cfg(not(unix))]
+compile_error!("snug runs on Unix only: it is built on readiness polling and Unix signals");
