@@ -2,3 +2,9 @@
 
 #[cfg(not(unix))]
 compile_error!("snug runs on Unix only: it is built on readiness polling and Unix signals");
+
+pub mod address;
+pub mod cli;
+pub mod client;
+pub mod logger;
+pub mod wire;

@@ -1,0 +1,111 @@
+//! What of a peer's bytes may reach somebody's terminal (contract, promise 6).
+//!
+//! Taken out: C0 but for the tab, DEL, C1 in either encoding (`U+0080`–`U+009F`, and the lone bytes
+//! `0x80`–`0x9F` by which an 8-bit terminal knows them), and the bidirectional overrides and isolates
+//! (`U+202A`–`U+202E`, `U+2066`–`U+2069`). Any other invalid UTF-8 becomes U+FFFD, one for each
+//! maximal ill-formed part (Unicode, section 3.9). The result is valid UTF-8 without line breaks.
+
+/// Appends `text` to `out`, cleaned.
+///
+/// Never fails and never drops a printable character. `out` grows by at most three times
+/// `text.len()` (a byte that is no UTF-8 becomes the three of U+FFFD).
+pub fn append(out: &mut Vec<u8>, text: &[u8]) {
+    if is_plain(text) {
+        out.extend_from_slice(text);
+        return;
+    }
+    for chunk in text.utf8_chunks() {
+        append_str(out, chunk.valid());
+        match chunk.invalid() {
+            [] | [0x80..=0x9F] => {}
+            _ => out.extend_from_slice("\u{FFFD}".as_bytes()),
+        }
+    }
+}
+
+/// [`append`] for text that is known to be UTF-8, as a string of its own.
+pub fn cleaned(text: &[u8]) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    append(&mut out, text);
+    // `append` writes whole characters only.
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// Whether `c` would act on a terminal instead of being shown by it. The tab is none.
+pub fn is_control(c: char) -> bool {
+    match c {
+        '\t' => false,
+        '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => true,
+        _ => c.is_control(),
+    }
+}
+
+/// Printable ASCII and tabs only: nearly every line, and then copied as it is.
+fn is_plain(text: &[u8]) -> bool {
+    text.iter().all(|&b| matches!(b, b' '..=b'~' | b'\t'))
+}
+
+fn append_str(out: &mut Vec<u8>, text: &str) {
+    let mut rest = text;
+    while let Some(at) = rest.find(is_control) {
+        out.extend_from_slice(&rest.as_bytes()[..at]);
+        let mut chars = rest[at..].chars();
+        chars.next();
+        rest = chars.as_str();
+    }
+    out.extend_from_slice(rest.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn controls_go_and_text_stays() {
+        for (input, expected) in [
+            (&b"plain text\twith a tab"[..], "plain text\twith a tab"),
+            (b"", ""),
+            (b"\x1b[31mred\x1b[0m", "[31mred[0m"),
+            (b"a\0b\x07c\rd\ne\x7ff", "abcdef"),
+            ("C1 \u{9b}31m, \u{85}next".as_bytes(), "C1 31m, next"),
+            (b"raw C1 \x9b31m\x80\x9f", "raw C1 31m"),
+            (
+                "\u{202e}evil\u{202c} \u{2066}x\u{2069}".as_bytes(),
+                "evil x",
+            ),
+            (
+                "ltr mark \u{200e} and joiner \u{200d} stay".as_bytes(),
+                "ltr mark \u{200e} and joiner \u{200d} stay",
+            ),
+            ("Grüße, 世界 👋🏽".as_bytes(), "Grüße, 世界 👋🏽"),
+            (b"\xff", "\u{FFFD}"),
+            (b"\xfe\xff", "\u{FFFD}\u{FFFD}"),
+            (b"cut \xe2\x82", "cut \u{FFFD}"),
+            (b"\xe2\x82x", "\u{FFFD}x"),
+            (b"\xa0 is no C1", "\u{FFFD} is no C1"),
+            (b"overlong \xc0\xaf", "overlong \u{FFFD}\u{FFFD}"),
+            (b"surrogate \xed\xa0\x80", "surrogate \u{FFFD}\u{FFFD}"),
+        ] {
+            assert_eq!(cleaned(input), expected, "{input:?}");
+        }
+    }
+
+    #[test]
+    fn every_pair_of_bytes_comes_out_clean() {
+        for first in 0..=255u8 {
+            for second in 0..=255u8 {
+                let mut out = Vec::new();
+                append(&mut out, &[b'<', first, second, b'>']);
+                let text = std::str::from_utf8(&out).expect("cleaned text is UTF-8");
+                assert!(
+                    !text.chars().any(is_control),
+                    "{first:#x} {second:#x}: {text:?}"
+                );
+                assert!(
+                    text.starts_with('<') && text.ends_with('>'),
+                    "{first:#x} {second:#x}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Bytes to commands and events to bytes: what stands on the wire.
+//!
+//! Owns the line decoder, the dialects and what may reach a terminal. Never names a socket or a room.
+
+pub mod clean;
