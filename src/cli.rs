@@ -5,10 +5,27 @@
 
 use crate::address::Address;
 use crate::client::{self, Color};
+use crate::fanout::Slow;
+use crate::server::Server;
+use crate::wire::clean::is_control;
+use crate::{hub, listen, logger, system};
 use clap::builder::{FalseyValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use log::LevelFilter;
+use std::io::Write as _;
+use std::ops::RangeInclusive;
 use std::process::ExitCode;
+
+/// Descriptors that are not for clients: standard streams, listeners, the poll, the signals, and some to
+/// tell those who find the server full.
+const SPARE_FILES: usize = 32;
+/// The longest line that can be allowed.
+const MAX_LINE: usize = 64 << 20;
+/// The backlogs that can be asked for.
+const MIN_BACKLOG: usize = 4 << 10;
+const MAX_BACKLOG: usize = 4 << 30;
+/// The longest time that can be asked for: a year.
+const MAX_SECONDS: u64 = 366 * 24 * 3600;
 
 /// The whole program: reads the command line and the environment, does what they ask.
 ///
@@ -16,9 +33,44 @@ use std::process::ExitCode;
 pub fn main() -> ExitCode {
     let matches = command().get_matches();
     match matches.subcommand() {
+        Some(("serve", args)) => serve(args),
         Some(("connect", args)) => client::run(&connect_config(args)),
-        _ => ExitCode::SUCCESS,
+        _ => unreachable!("clap asks for a subcommand"),
     }
+}
+
+/// Runs a server until its end.
+fn serve(args: &ArgMatches) -> ExitCode {
+    logger::init(get(args, "log-level"));
+    let file_limit = system::raise_file_limit();
+    let config = serve_config(args, file_limit);
+    let addresses: Vec<Address> = args.get_many("listen").into_iter().flatten().cloned().collect();
+    let bound = match listen::bind(&addresses) {
+        Ok(bound) => bound,
+        Err(error) => return fail(&error),
+    };
+    let hints = listen::hints(&bound);
+    let mut server = match Server::new(bound, config) {
+        Ok(server) => server,
+        Err(error) => return fail(&format!("cannot start: {error}")),
+    };
+    for hint in hints {
+        log::info!("{hint}");
+    }
+    let end = server.run();
+    drop(server);
+    log::logger().flush();
+    match end {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&format!("cannot go on: {error}")),
+    }
+}
+
+/// Says why the program ends before its time.
+fn fail(error: &dyn std::fmt::Display) -> ExitCode {
+    // Whatever the log level: nobody starts a server to be told nothing.
+    _ = writeln!(std::io::stderr(), "snug: {error}");
+    ExitCode::FAILURE
 }
 
 /// The command line as clap knows it.
@@ -32,7 +84,85 @@ pub fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
+        .subcommand(serve_command())
         .subcommand(connect_command())
+}
+
+fn serve_command() -> Command {
+    Command::new("serve")
+        .about("Run a server: each line that a client sends is brought to everybody else")
+        .arg(
+            option("listen", "ADDR", "SNUG_LISTEN", "HOST:PORT, [v6]:PORT or unix:PATH; port 0 picks a free one")
+                .short('l')
+                .default_value("127.0.0.1:9999")
+                .action(ArgAction::Append)
+                .value_delimiter(',')
+                .value_parser(Address::listen),
+        )
+        .arg(
+            option("welcome", "TEXT", "SNUG_WELCOME", "The first line that a plain client sees")
+                .default_value("Welcome to this chatroom!")
+                .value_parser(welcome),
+        )
+        .arg(flag("bare", "SNUG_BARE").help("A bus: lines are relayed byte for byte, without greeting, names, notices or commands"))
+        .arg(
+            option("max-clients", "N", "SNUG_MAX_CLIENTS", "How many may be connected [default: the file limit less 32]")
+                .value_parser(count),
+        )
+        .arg(
+            option("max-per-ip", "N", "SNUG_MAX_PER_IP", "How many from one address; loopback and Unix sockets are exempt [default: off]")
+                .value_parser(count),
+        )
+        .arg(
+            option("max-line", "BYTES", "SNUG_MAX_LINE", "The longest line, without its newline")
+                .default_value("4096")
+                .value_parser(|text: &str| size(text, 1..=MAX_LINE)),
+        )
+        .arg(
+            option("backlog", "BYTES", "SNUG_BACKLOG", "How far behind a room a reader may fall")
+                .default_value("1M")
+                .value_parser(|text: &str| size(text, MIN_BACKLOG..=MAX_BACKLOG)),
+        )
+        .arg(
+            option("slow", "POLICY", "SNUG_SLOW", "What happens to a reader further behind: it skips lines and is told, is closed, or the room waits for it")
+                .default_value("skip")
+                .value_parser(PossibleValuesParser::new(["skip", "close", "wait"]).map(|word| match word.as_str() {
+                    "close" => Slow::Close,
+                    "wait" => Slow::Wait,
+                    _ => Slow::Skip,
+                })),
+        )
+        .arg(
+            option("slow-timeout", "SECONDS", "SNUG_SLOW_TIMEOUT", "With --slow wait: how long a reader may hold the room up")
+                .default_value("30")
+                .value_parser(value_parser!(u64).range(0..=MAX_SECONDS)),
+        )
+        .arg(
+            option("unterminated", "MS", "SNUG_UNTERMINATED", "A partial line that rests so long counts as a line, for clients that send no newline [default: off]")
+                .value_parser(value_parser!(u64).range(1..=MAX_SECONDS * 1000)),
+        )
+        .arg(flag("hide-addresses", "SNUG_HIDE_ADDRESSES").help("Unnamed people are guest1, guest2 … instead of their address"))
+        .arg(
+            option("log-level", "LEVEL", "SNUG_LOG_LEVEL", "off, error, warn, info, debug or trace; on standard error; RUST_LOG too")
+                .default_value("info")
+                .value_parser(log_level),
+        )
+}
+
+fn serve_config(args: &ArgMatches, file_limit: u64) -> hub::Config {
+    let spare = usize::try_from(file_limit).unwrap_or(usize::MAX).saturating_sub(SPARE_FILES).max(1);
+    hub::Config {
+        welcome: get(args, "welcome"),
+        bare: args.get_flag("bare"),
+        max_clients: args.get_one("max-clients").copied().unwrap_or(spare),
+        max_per_ip: args.get_one("max-per-ip").copied(),
+        max_line: get(args, "max-line"),
+        backlog: get(args, "backlog"),
+        slow: get(args, "slow"),
+        slow_timeout: get::<u64>(args, "slow-timeout") * 1000,
+        unterminated: args.get_one("unterminated").copied(),
+        hide_addresses: args.get_flag("hide-addresses"),
+    }
 }
 
 fn connect_command() -> Command {
@@ -102,6 +232,11 @@ fn connect_config(args: &ArgMatches) -> client::Config {
     }
 }
 
+/// An option with a value.
+fn option(name: &'static str, value: &'static str, env: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(value).env(env).help(help)
+}
+
 /// A switch. Its variable counts as set unless it is empty, `0`, `no`, `off` or `false`.
 fn flag(name: &'static str, env: &'static str) -> Arg {
     Arg::new(name)
@@ -118,9 +253,74 @@ fn get<T: Clone + Send + Sync + 'static>(args: &ArgMatches, name: &str) -> T {
         .unwrap_or_else(|| unreachable!("--{name} has a default"))
 }
 
+/// Reads a number of bytes: digits, then `K`, `M` or `G` for powers of 1024, or nothing.
+fn size(text: &str, range: RangeInclusive<usize>) -> Result<usize, String> {
+    let shift = match text.bytes().last() {
+        Some(b'k' | b'K') => 10,
+        Some(b'm' | b'M') => 20,
+        Some(b'g' | b'G') => 30,
+        _ => 0,
+    };
+    let digits = if shift == 0 { text } else { &text[..text.len() - 1] };
+    let number = match digits.bytes().all(|b| b.is_ascii_digit()) {
+        true => digits.parse::<usize>().ok(),
+        false => None,
+    };
+    let Some(bytes) = number.and_then(|n| n.checked_mul(1 << shift)) else {
+        return Err("write a number of bytes such as 4096, 64K, 1M or 1G".into());
+    };
+    match range.contains(&bytes) {
+        true => Ok(bytes),
+        false => Err(format!("it must be from {} to {} bytes", range.start(), range.end())),
+    }
+}
+
+/// Reads a number of things of which there must be one.
+fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("it must be at least 1".into()),
+        Ok(n) => Ok(n),
+        Err(_) => Err("write a number such as 100".into()),
+    }
+}
+
+/// Takes a greeting of one line: what is no control is sent as it is.
+fn welcome(text: &str) -> Result<String, String> {
+    match text.contains(is_control) {
+        true => Err("it must be one line without control characters".into()),
+        false => Ok(text.into()),
+    }
+}
+
+fn log_level(text: &str) -> Result<LevelFilter, String> {
+    text.parse().map_err(|_| "write off, error, warn, info, debug or trace".into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_take_units_and_keep_to_their_range() {
+        for (text, expected) in [
+            ("1", Some(1)),
+            ("4096", Some(4096)),
+            ("64k", Some(65536)),
+            ("1M", Some(1 << 20)),
+            ("2G", None),
+            ("", None),
+            ("K", None),
+            ("+1", None),
+            ("-1", None),
+            ("1.5M", None),
+            ("1MB", None),
+            ("99999999999999999999", None),
+            ("18446744073709551615K", None),
+            ("0", None),
+        ] {
+            assert_eq!(size(text, 1..=1 << 30).ok(), expected, "{text:?}");
+        }
+    }
 
     #[test]
     fn the_definition_is_sound() {

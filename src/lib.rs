@@ -4,7 +4,13 @@
 compile_error!("snug runs on Unix only: it is built on readiness polling and Unix signals");
 
 pub mod address;
+pub mod chat;
 pub mod cli;
 pub mod client;
+pub mod connection;
+pub mod fanout;
+pub mod hub;
+pub mod limits;
 pub mod logger;
+pub mod server;
 pub mod wire;

@@ -3,3 +3,5 @@
 //! Owns the line decoder, the dialects and what may reach a terminal. Never names a socket or a room.
 
 pub mod clean;
+pub mod lines;
+pub mod plain;

@@ -1,0 +1,171 @@
+//! One stream: its bytes in and out, what of its input is not yet looked at, and how it ends.
+//!
+//! Never knows what a line means, nor who else is connected.
+
+use crate::chat::{Listing, Millis, Origin};
+use crate::wire::lines::Decoder;
+use std::fmt;
+use std::io::{self, IoSlice, Read, Write};
+
+/// A non-blocking byte stream: `read` and `write` give [`io::ErrorKind::WouldBlock`] rather than wait.
+pub trait Stream: Read + Write {
+    /// Says that nothing more will be written; what has been still arrives.
+    fn shutdown_write(&mut self) -> io::Result<()>;
+}
+
+/// Why a connection ends, in the words of the log.
+#[derive(Debug)]
+pub enum Why {
+    ClosedByPeer,
+    Quit,
+    TooSlow,
+    LineTooLong,
+    Full,
+    TooManyFromAddress,
+    Stopping,
+    Failed(io::Error),
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ClosedByPeer => f.write_str("closed by peer"),
+            Self::Quit => f.write_str("quit"),
+            Self::TooSlow => f.write_str("too slow"),
+            Self::LineTooLong => f.write_str("line too long"),
+            Self::Full => f.write_str("the server is full"),
+            Self::TooManyFromAddress => f.write_str("too many from its address"),
+            Self::Stopping => f.write_str("the server is closing"),
+            Self::Failed(error) => match error.kind() {
+                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => f.write_str("reset by peer"),
+                io::ErrorKind::TimedOut => f.write_str("timed out"),
+                _ => error.fmt(f),
+            },
+        }
+    }
+}
+
+/// Where a connection stands between its first and its last turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It is heard and written to.
+    Open,
+    /// No longer heard; what is queued for it is being written. With `linger`, its peer is then given
+    /// time to end too.
+    Draining { linger: bool },
+    /// Everything is written and said to be; what still comes is discarded until the peer ends.
+    Lingering,
+    /// To be freed at the end of the turn.
+    Over,
+}
+
+/// What a connection holds only at times; most hold none of it.
+#[derive(Debug, Default)]
+pub struct Input {
+    pub decoder: Decoder,
+    /// Read, but not yet looked at: the lines of it wait for their turn.
+    pub unread: Vec<u8>,
+    /// A long answer that is still being given; until its end, nothing more is heard.
+    pub listing: Option<Listing>,
+}
+
+impl Input {
+    fn is_empty(&self) -> bool {
+        self.decoder.is_idle() && self.unread.is_empty() && self.listing.is_none()
+    }
+}
+
+/// What a read brought.
+#[derive(Debug)]
+pub enum Fill {
+    /// So many bytes.
+    Bytes(usize),
+    /// Nothing for now.
+    Nothing,
+    /// The end of the stream.
+    End,
+    Failed(io::Error),
+}
+
+/// A connected stream and its state.
+#[derive(Debug)]
+pub struct Connection<S> {
+    pub stream: S,
+    pub origin: Origin,
+    pub phase: Phase,
+    /// The stream may have more to read; there will be no further word of it.
+    pub readable: bool,
+    /// The peer has ended its side: reading goes on to the end.
+    pub hung_up: bool,
+    /// The end of the stream has been read.
+    pub ended: bool,
+    /// Listed among those to be read next.
+    pub ready: bool,
+    input: Option<Box<Input>>,
+}
+
+impl<S: Stream> Connection<S> {
+    pub fn new(stream: S, origin: Origin, phase: Phase) -> Self {
+        Self { stream, origin, phase, readable: false, hung_up: false, ended: false, ready: false, input: None }
+    }
+
+    /// Reads once into `buffer`.
+    pub fn fill(&mut self, buffer: &mut [u8]) -> Fill {
+        loop {
+            return match self.stream.read(buffer) {
+                Ok(0) => {
+                    self.readable = false;
+                    self.ended = true;
+                    Fill::End
+                }
+                Ok(n) => {
+                    // A short read has emptied the socket, and what comes later is announced; only an
+                    // end announced already would not be.
+                    self.readable = n == buffer.len() || self.hung_up;
+                    Fill::Bytes(n)
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.readable = false;
+                    Fill::Nothing
+                }
+                Err(error) => Fill::Failed(error),
+            };
+        }
+    }
+
+    /// Writes as much as the stream takes, and says how many bytes those were.
+    pub fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        loop {
+            let result = match slices {
+                [slice] => self.stream.write(slice),
+                _ => self.stream.write_vectored(slices),
+            };
+            return match result {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+                result => result,
+            };
+        }
+    }
+
+    /// Whether there is something to look at without waiting for the stream.
+    pub fn has_unread(&self) -> bool {
+        self.input.as_ref().is_some_and(|input| !input.unread.is_empty())
+    }
+
+    /// Whether a long answer is being given.
+    pub fn is_listing(&self) -> bool {
+        self.input.as_ref().is_some_and(|input| input.listing.is_some())
+    }
+
+    /// Takes the input's state out, to work on it; [`Self::put_input`] puts it back.
+    pub fn take_input(&mut self) -> Box<Input> {
+        self.input.take().unwrap_or_default()
+    }
+
+    /// Puts the input's state back; nothing is kept of an empty one.
+    pub fn put_input(&mut self, input: Box<Input>) {
+        self.input = Some(input).filter(|input| !input.is_empty());
+    }
+}

@@ -1,0 +1,47 @@
+//! Every buffer and every loop has a limit; those that no option sets stand here together.
+//!
+//! Sizes are bytes, times are milliseconds.
+
+/// A point in time, or a span of it: milliseconds on a clock that only goes forward. The event loop
+/// reads that clock once a turn; everything below it is told.
+pub type Millis = u64;
+
+/// One read from a socket, and so one connection's share of a turn. Large enough that a burst
+/// comes in with one system call.
+pub const READ: usize = 64 << 10;
+/// What one turn publishes into the rooms before it writes, unless the backlog asks for less:
+/// a turn must stay well below the backlog, or it would outrun readers that keep up.
+pub const TURN: usize = 128 << 10;
+/// The part of the backlog that one turn may publish at most.
+pub const TURN_SHARE: usize = 4;
+/// Connections accepted from one listener before the others get their turn.
+pub const ACCEPTS: usize = 256;
+/// How long accepting rests after the system refused a descriptor or memory for one more. Another
+/// connection's end tries again at once.
+pub const ACCEPT_PAUSE: Millis = 100;
+
+/// A log's chunk: the unit in which memory is taken, dropped and given back. With the smallest
+/// backlogs it shrinks, so that a reader is never held to much more than its backlog.
+pub const CHUNK: usize = 16 << 10;
+/// The smallest chunk.
+pub const MIN_CHUNK: usize = 512;
+/// Slices that one `writev` takes.
+pub const SLICES: usize = 16;
+/// Segments that one reader's queue may hold: a client that talks but never reads adds one with
+/// each line. Past that its oldest ranges are given up as if the backlog had lost them.
+pub const SEGMENTS: usize = 1024;
+/// Unread replies past which nothing more is read from a client (contract, section 4).
+pub const REPLIES: usize = 64 << 10;
+/// Long answers are made in pieces of about this size, each when the one before is nearly written.
+pub const PAGE: usize = 16 << 10;
+
+/// How long a connection that ends may take for what is still queued for it.
+pub const DRAIN: Millis = 30_000;
+/// How long the server waits for the peer's own end after its last word, discarding what still comes:
+/// closing a socket with unread input would reset it, and the reset overtakes the last word.
+pub const LINGER: Millis = 2_000;
+/// How long a stop waits for readers (contract, promise 7).
+pub const STOP: Millis = 5_000;
+
+/// Rooms of up to so many people hear who enters and leaves (contract, section 2).
+pub const ANNOUNCED: usize = 100;

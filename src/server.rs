@@ -1,0 +1,297 @@
+//! The event loop of `snug serve`: mio, the listeners, the signals, the clock.
+//!
+//! Owns the poll and says what is ready; what follows from it is the [`Hub`]'s. Knows no rules.
+
+use crate::chat::Origin;
+use crate::connection::Stream;
+use crate::hub::{self, Hub};
+use crate::limits::{self, Millis};
+use crate::listen::{self, Bound, Listener, SocketFile};
+use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use mio::{Events, Interest, Poll, Registry, Token, event::Source};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook_mio::v1_0::Signals;
+use std::io::{self, IoSlice, Read, Write};
+use std::net::Shutdown;
+use std::time::{Duration, Instant};
+
+/// The signals' token. Listeners count down from the next; connections count up from 0.
+const SIGNALS: Token = Token(usize::MAX);
+const FIRST_LISTENER: usize = usize::MAX - 1;
+/// Events taken from the kernel at once.
+const EVENTS: usize = 1024;
+
+/// An accepted socket of either family.
+#[derive(Debug)]
+enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// A listener, and whether connections wait there.
+#[derive(Debug)]
+struct Door {
+    listener: Entrance,
+    /// The listener may have more connections; there will be no further word of them.
+    waiting: bool,
+    /// Removes the socket file in the end.
+    _file: Option<SocketFile>,
+}
+
+#[derive(Debug)]
+enum Entrance {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+/// A server, ready to run.
+#[derive(Debug)]
+pub struct Server {
+    poll: Poll,
+    signals: Signals,
+    doors: Vec<Door>,
+    hub: Hub<Socket>,
+    /// When time began.
+    start: Instant,
+    /// Accepting rests until then, because the system refused to give more.
+    resting: Option<Millis>,
+    /// How many connections there were when it began to rest.
+    rested_at: usize,
+    /// Numbers those who come by a Unix socket.
+    unix_count: u32,
+    stop_at: Option<Millis>,
+}
+
+impl Server {
+    /// Makes a server that listens on `bound`. Fails where the system refuses a descriptor.
+    pub fn new(bound: Vec<Bound>, config: hub::Config) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+        poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
+        let mut doors = Vec::new();
+        for (index, Bound { listener, file, .. }) in bound.into_iter().enumerate() {
+            let mut listener = match listener {
+                Listener::Tcp(listener) => Entrance::Tcp(TcpListener::from_std(listener)),
+                Listener::Unix(listener) => Entrance::Unix(UnixListener::from_std(listener)),
+            };
+            let token = Token(FIRST_LISTENER - index);
+            poll.registry().register(listener.source(), token, Interest::READABLE)?;
+            doors.push(Door { listener, waiting: false, _file: file });
+        }
+        Ok(Self {
+            poll,
+            signals,
+            doors,
+            hub: Hub::new(config),
+            start: Instant::now(),
+            resting: None,
+            rested_at: 0,
+            unix_count: 0,
+            stop_at: None,
+        })
+    }
+
+    /// Serves until a signal ends it. Fails only if polling itself does.
+    pub fn run(&mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS);
+        loop {
+            // Ask who is ready.
+            if let Err(error) = self.poll.poll(&mut events, self.timeout())
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                return Err(error);
+            }
+            for event in &events {
+                match event.token() {
+                    SIGNALS => {
+                        if self.take_signals() {
+                            return Ok(());
+                        }
+                    }
+                    Token(token) if token > FIRST_LISTENER - self.doors.len() => {
+                        self.doors[FIRST_LISTENER - token].waiting = true;
+                    }
+                    Token(token) => {
+                        let id = token as hub::Id;
+                        if event.is_writable() {
+                            self.hub.writable(id);
+                        }
+                        if event.is_readable() || event.is_read_closed() || event.is_error() {
+                            self.hub.readable(id, event.is_read_closed() || event.is_error());
+                        }
+                    }
+                }
+            }
+            // Let them in, read lines, let the rules decide, write what is new.
+            let now = self.now();
+            self.accept(now);
+            self.hub.turn(now);
+            if let Some(stop_at) = self.stop_at
+                && (self.hub.is_empty() || now >= stop_at)
+            {
+                return Ok(());
+            }
+        }
+    }
+
+    /// How long the poll may wait: not at all while there is work, for ever while nothing is due.
+    fn timeout(&self) -> Option<Duration> {
+        let admits = self.resting.is_none() && self.doors.iter().any(|door| door.waiting);
+        if self.hub.is_busy() || admits {
+            return Some(Duration::ZERO);
+        }
+        let deadlines = [self.hub.next_deadline(), self.resting, self.stop_at];
+        let next = deadlines.into_iter().flatten().min()?;
+        let at = self.start + Duration::from_millis(next);
+        Some(at.saturating_duration_since(Instant::now()))
+    }
+
+    fn now(&self) -> Millis {
+        self.start.elapsed().as_millis() as Millis
+    }
+
+    /// Whether the server is to end at once.
+    fn take_signals(&mut self) -> bool {
+        for signal in self.signals.pending() {
+            if signal == SIGHUP {
+                continue;
+            }
+            if self.stop_at.is_some() {
+                log::warn!("a second signal: ending at once");
+                return true;
+            }
+            log::info!("closing; {} connected", self.hub.len());
+            let now = self.now();
+            self.stop_at = Some(now + limits::STOP);
+            self.doors.clear();
+            self.hub.stop(now);
+        }
+        false
+    }
+
+    /// Lets in whoever waits, listener by listener, so many at a time.
+    fn accept(&mut self, now: Millis) {
+        if self.resting.is_some_and(|until| now < until && self.hub.len() >= self.rested_at) {
+            return;
+        }
+        self.resting = None;
+        for index in 0..self.doors.len() {
+            for _ in 0..limits::ACCEPTS {
+                if !self.doors[index].waiting {
+                    break;
+                }
+                match self.admit(index) {
+                    Ok(()) => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.doors[index].waiting = false,
+                    // The peer was gone before its turn, or a signal came: the next one, please.
+                    Err(error) if is_passing(&error) => {}
+                    Err(error) => {
+                        // What is missing comes back when somebody leaves, or by itself.
+                        log::debug!("cannot accept: {error}; trying again soon");
+                        self.resting = Some(now + limits::ACCEPT_PAUSE);
+                        self.rested_at = self.hub.len();
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets one in.
+    fn admit(&mut self, door: usize) -> io::Result<()> {
+        let (mut socket, origin) = match &self.doors[door].listener {
+            Entrance::Tcp(listener) => {
+                let (stream, address) = listener.accept()?;
+                if !listen::OPTIONS_ARE_INHERITED {
+                    listen::tune(&stream);
+                }
+                (Socket::Tcp(stream), Origin::from(address))
+            }
+            Entrance::Unix(listener) => {
+                let (stream, _) = listener.accept()?;
+                self.unix_count = self.unix_count.wrapping_add(1);
+                (Socket::Unix(stream), Origin::Unix { number: self.unix_count })
+            }
+        };
+        let token = Token(self.hub.next_id() as usize);
+        self.poll.registry().register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
+        self.hub.accept(socket, origin);
+        Ok(())
+    }
+}
+
+/// Whether an error of `accept` concerns one connection only, so that the next can be tried at once.
+fn is_passing(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
+}
+
+impl Entrance {
+    fn source(&mut self) -> &mut dyn Source {
+        match self {
+            Self::Tcp(listener) => listener,
+            Self::Unix(listener) => listener,
+        }
+    }
+}
+
+impl Stream for Socket {
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Self::Unix(stream) => stream.shutdown(Shutdown::Write),
+        }
+    }
+}
+
+impl Read for Socket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.read(buffer),
+            Self::Unix(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write(bytes),
+            Self::Unix(stream) => stream.write(bytes),
+        }
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write_vectored(slices),
+            Self::Unix(stream) => stream.write_vectored(slices),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Source for Socket {
+    fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.register(registry, token, interests),
+            Self::Unix(stream) => stream.register(registry, token, interests),
+        }
+    }
+
+    fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.reregister(registry, token, interests),
+            Self::Unix(stream) => stream.reregister(registry, token, interests),
+        }
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.deregister(registry),
+            Self::Unix(stream) => stream.deregister(registry),
+        }
+    }
+}
