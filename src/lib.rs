@@ -1,4 +1,5 @@
 //! snug: a chat and broadcast server for small machines.
+#![deny(unsafe_code)]
 
 #[cfg(not(unix))]
 compile_error!("snug runs on Unix only: it is built on readiness polling and Unix signals");
@@ -6,5 +7,7 @@ compile_error!("snug runs on Unix only: it is built on readiness polling and Uni
 pub mod address;
 pub mod cli;
 pub mod client;
+pub mod listen;
 pub mod logger;
+pub mod system;
 pub mod wire;
