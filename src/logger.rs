@@ -514,6 +514,8 @@ mod tests {
         assert_eq!(digits_as_9(Stamp::DateAndTime), "9999-99-99 99:99:99 ");
     }
 
+    const LINES: u64 = 5000;
+
     /// Runs `work` and fails if it blocks.
     fn without_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
         let (done, result) = mpsc::channel();
@@ -523,7 +525,8 @@ mod tests {
             .expect("the logger must not block")
     }
 
-    /// Logs a thousand lines of 500 bytes to `fd`, whose flags must stay as they are.
+    /// Logs lines of 500 bytes to `fd`, more than any pipe or terminal holds. Its flags must stay as
+    /// they are.
     fn flood<F: AsFd + IsTerminal + Send + 'static>(fd: F, reopen: bool) -> Output<Descriptor<F>> {
         without_blocking(move || {
             let flags = fcntl_getfl(&fd).expect("an open file");
@@ -532,7 +535,7 @@ mod tests {
                 descriptor.own = None;
             }
             let mut output = output(descriptor);
-            for _ in 0..1000 {
+            for _ in 0..LINES {
                 info(&mut output, &"x".repeat(500));
             }
             let now = fcntl_getfl(&output.sink.shared).expect("still open");
@@ -577,7 +580,7 @@ mod tests {
             let (reader, writer) = pipe().expect("pipe");
             drop(reader);
             let output = flood(writer, reopen);
-            assert_eq!(output.lost, 1000);
+            assert_eq!(output.lost, LINES);
             assert!(output.loss().text.contains("Broken pipe"));
         }
         if cfg!(target_os = "linux") {
@@ -586,7 +589,7 @@ mod tests {
                 .open("/dev/full")
                 .expect("/dev/full");
             let output = flood(full, true);
-            assert_eq!(output.lost, 1000);
+            assert_eq!(output.lost, LINES);
             assert!(output.loss().text.contains("No space left"));
         }
     }
