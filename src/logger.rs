@@ -12,12 +12,12 @@
 use crate::wire::clean;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{FileType, Mode, OFlags, fstat};
+use rustix::fs::fstat;
 use rustix::pipe::PIPE_BUF;
 use simple_logger::SimpleLogger;
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 use time::{OffsetDateTime, UtcOffset};
 
@@ -303,6 +303,9 @@ impl<F: AsFd + IsTerminal> Descriptor<F> {
     /// another user, a pipe's reader is gone, no `/proc`): the shared descriptor is used then.
     #[cfg(target_os = "linux")]
     fn reopen(shared: &F) -> Option<OwnedFd> {
+        use rustix::fs::{FileType, Mode, OFlags};
+        use std::os::fd::AsRawFd;
+
         let pipe = fstat(shared).is_ok_and(|s| FileType::from_raw_mode(s.st_mode).is_fifo());
         if !pipe && !shared.is_terminal() {
             return None;
@@ -341,7 +344,7 @@ impl<F: AsFd + Send> Sink for Descriptor<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::fs::{fcntl_getfl, fcntl_setfl};
+    use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl};
     use rustix::pipe::pipe;
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
     use std::collections::VecDeque;
