@@ -44,7 +44,12 @@ fn serve(args: &ArgMatches) -> ExitCode {
     logger::init(get(args, "log-level"));
     let file_limit = system::raise_file_limit();
     let config = serve_config(args, file_limit);
-    let addresses: Vec<Address> = args.get_many("listen").into_iter().flatten().cloned().collect();
+    let addresses: Vec<Address> = args
+        .get_many("listen")
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect();
     let bound = match listen::bind(&addresses) {
         Ok(bound) => bound,
         Err(error) => return fail(&error),
@@ -150,7 +155,10 @@ fn serve_command() -> Command {
 }
 
 fn serve_config(args: &ArgMatches, file_limit: u64) -> hub::Config {
-    let spare = usize::try_from(file_limit).unwrap_or(usize::MAX).saturating_sub(SPARE_FILES).max(1);
+    let spare = usize::try_from(file_limit)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(SPARE_FILES)
+        .max(1);
     hub::Config {
         welcome: get(args, "welcome"),
         bare: args.get_flag("bare"),
@@ -234,7 +242,11 @@ fn connect_config(args: &ArgMatches) -> client::Config {
 
 /// An option with a value.
 fn option(name: &'static str, value: &'static str, env: &'static str, help: &'static str) -> Arg {
-    Arg::new(name).long(name).value_name(value).env(env).help(help)
+    Arg::new(name)
+        .long(name)
+        .value_name(value)
+        .env(env)
+        .help(help)
 }
 
 /// A switch. Its variable counts as set unless it is empty, `0`, `no`, `off` or `false`.
@@ -261,7 +273,11 @@ fn size(text: &str, range: RangeInclusive<usize>) -> Result<usize, String> {
         Some(b'g' | b'G') => 30,
         _ => 0,
     };
-    let digits = if shift == 0 { text } else { &text[..text.len() - 1] };
+    let digits = if shift == 0 {
+        text
+    } else {
+        &text[..text.len() - 1]
+    };
     let number = match digits.bytes().all(|b| b.is_ascii_digit()) {
         true => digits.parse::<usize>().ok(),
         false => None,
@@ -271,7 +287,11 @@ fn size(text: &str, range: RangeInclusive<usize>) -> Result<usize, String> {
     };
     match range.contains(&bytes) {
         true => Ok(bytes),
-        false => Err(format!("it must be from {} to {} bytes", range.start(), range.end())),
+        false => Err(format!(
+            "it must be from {} to {} bytes",
+            range.start(),
+            range.end()
+        )),
     }
 }
 
@@ -293,7 +313,8 @@ fn welcome(text: &str) -> Result<String, String> {
 }
 
 fn log_level(text: &str) -> Result<LevelFilter, String> {
-    text.parse().map_err(|_| "write off, error, warn, info, debug or trace".into())
+    text.parse()
+        .map_err(|_| "write off, error, warn, info, debug or trace".into())
 }
 
 #[cfg(test)]

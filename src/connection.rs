@@ -2,7 +2,7 @@
 //!
 //! Never knows what a line means, nor who else is connected.
 
-use crate::chat::{Listing, Millis, Origin};
+use crate::chat::{Listing, Origin};
 use crate::wire::lines::Decoder;
 use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
@@ -37,7 +37,9 @@ impl fmt::Display for Why {
             Self::TooManyFromAddress => f.write_str("too many from its address"),
             Self::Stopping => f.write_str("the server is closing"),
             Self::Failed(error) => match error.kind() {
-                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => f.write_str("reset by peer"),
+                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+                    f.write_str("reset by peer")
+                }
                 io::ErrorKind::TimedOut => f.write_str("timed out"),
                 _ => error.fmt(f),
             },
@@ -106,7 +108,16 @@ pub struct Connection<S> {
 
 impl<S: Stream> Connection<S> {
     pub fn new(stream: S, origin: Origin, phase: Phase) -> Self {
-        Self { stream, origin, phase, readable: false, hung_up: false, ended: false, ready: false, input: None }
+        Self {
+            stream,
+            origin,
+            phase,
+            readable: false,
+            hung_up: false,
+            ended: false,
+            ready: false,
+            input: None,
+        }
     }
 
     /// Reads once into `buffer`.
@@ -151,12 +162,16 @@ impl<S: Stream> Connection<S> {
 
     /// Whether there is something to look at without waiting for the stream.
     pub fn has_unread(&self) -> bool {
-        self.input.as_ref().is_some_and(|input| !input.unread.is_empty())
+        self.input
+            .as_ref()
+            .is_some_and(|input| !input.unread.is_empty())
     }
 
     /// Whether a long answer is being given.
     pub fn is_listing(&self) -> bool {
-        self.input.as_ref().is_some_and(|input| input.listing.is_some())
+        self.input
+            .as_ref()
+            .is_some_and(|input| input.listing.is_some())
     }
 
     /// Takes the input's state out, to work on it; [`Self::put_input`] puts it back.

@@ -1,4 +1,5 @@
 //! snug: a chat and broadcast server for small machines.
+#![deny(unsafe_code)]
 
 #[cfg(not(unix))]
 compile_error!("snug runs on Unix only: it is built on readiness polling and Unix signals");
@@ -11,6 +12,8 @@ pub mod connection;
 pub mod fanout;
 pub mod hub;
 pub mod limits;
+pub mod listen;
 pub mod logger;
 pub mod server;
+pub mod system;
 pub mod wire;

@@ -45,7 +45,6 @@ enum Entrance {
 }
 
 /// A server, ready to run.
-#[derive(Debug)]
 pub struct Server {
     poll: Poll,
     signals: Signals,
@@ -67,7 +66,8 @@ impl Server {
     pub fn new(bound: Vec<Bound>, config: hub::Config) -> io::Result<Self> {
         let poll = Poll::new()?;
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
-        poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
+        poll.registry()
+            .register(&mut signals, SIGNALS, Interest::READABLE)?;
         let mut doors = Vec::new();
         for (index, Bound { listener, file, .. }) in bound.into_iter().enumerate() {
             let mut listener = match listener {
@@ -75,8 +75,13 @@ impl Server {
                 Listener::Unix(listener) => Entrance::Unix(UnixListener::from_std(listener)),
             };
             let token = Token(FIRST_LISTENER - index);
-            poll.registry().register(listener.source(), token, Interest::READABLE)?;
-            doors.push(Door { listener, waiting: false, _file: file });
+            poll.registry()
+                .register(listener.source(), token, Interest::READABLE)?;
+            doors.push(Door {
+                listener,
+                waiting: false,
+                _file: file,
+            });
         }
         Ok(Self {
             poll,
@@ -117,7 +122,8 @@ impl Server {
                             self.hub.writable(id);
                         }
                         if event.is_readable() || event.is_read_closed() || event.is_error() {
-                            self.hub.readable(id, event.is_read_closed() || event.is_error());
+                            self.hub
+                                .readable(id, event.is_read_closed() || event.is_error());
                         }
                     }
                 }
@@ -171,7 +177,10 @@ impl Server {
 
     /// Lets in whoever waits, listener by listener, so many at a time.
     fn accept(&mut self, now: Millis) {
-        if self.resting.is_some_and(|until| now < until && self.hub.len() >= self.rested_at) {
+        if self
+            .resting
+            .is_some_and(|until| now < until && self.hub.len() >= self.rested_at)
+        {
             return;
         }
         self.resting = None;
@@ -182,7 +191,9 @@ impl Server {
                 }
                 match self.admit(index) {
                     Ok(()) => {}
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.doors[index].waiting = false,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        self.doors[index].waiting = false
+                    }
                     // The peer was gone before its turn, or a signal came: the next one, please.
                     Err(error) if is_passing(&error) => {}
                     Err(error) => {
@@ -210,11 +221,20 @@ impl Server {
             Entrance::Unix(listener) => {
                 let (stream, _) = listener.accept()?;
                 self.unix_count = self.unix_count.wrapping_add(1);
-                (Socket::Unix(stream), Origin::Unix { number: self.unix_count })
+                (
+                    Socket::Unix(stream),
+                    Origin::Unix {
+                        number: self.unix_count,
+                    },
+                )
             }
         };
         let token = Token(self.hub.next_id() as usize);
-        self.poll.registry().register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
+        self.poll.registry().register(
+            &mut socket,
+            token,
+            Interest::READABLE | Interest::WRITABLE,
+        )?;
         self.hub.accept(socket, origin);
         Ok(())
     }
@@ -223,7 +243,10 @@ impl Server {
 /// Whether an error of `accept` concerns one connection only, so that the next can be tried at once.
 fn is_passing(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | Interrupted
+    )
 }
 
 impl Entrance {
@@ -274,14 +297,24 @@ impl Write for Socket {
 }
 
 impl Source for Socket {
-    fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+    fn register(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interests: Interest,
+    ) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.register(registry, token, interests),
             Self::Unix(stream) => stream.register(registry, token, interests),
         }
     }
 
-    fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+    fn reregister(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interests: Interest,
+    ) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.reregister(registry, token, interests),
             Self::Unix(stream) => stream.reregister(registry, token, interests),

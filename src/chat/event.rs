@@ -17,7 +17,10 @@ pub enum Origin {
 
 impl From<SocketAddr> for Origin {
     fn from(address: SocketAddr) -> Self {
-        Self::Ip { ip: address.ip().to_canonical(), port: address.port() }
+        Self::Ip {
+            ip: address.ip().to_canonical(),
+            port: address.port(),
+        }
     }
 }
 
@@ -53,7 +56,11 @@ pub enum Command<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
     /// Everyone in the room but the author gets a line.
-    Publish { room: RoomId, author: Option<PersonId>, said: Said<'a> },
+    Publish {
+        room: RoomId,
+        author: Option<PersonId>,
+        said: Said<'a>,
+    },
     /// One person gets a line.
     Tell { to: PersonId, notice: Notice<'a> },
     /// From now on, the person gets the room's lines.
@@ -80,11 +87,21 @@ pub enum Notice<'a> {
     Welcome(&'a str),
     Pong(&'a str),
     /// The head of the answer to `/who`.
-    Present { room: &'a str, people: usize },
+    Present {
+        room: &'a str,
+        people: usize,
+    },
     /// One of those present; idle since they last said anything, or came.
-    Person { name: &'a str, is_you: bool, idle: Millis },
+    Person {
+        name: &'a str,
+        is_you: bool,
+        idle: Millis,
+    },
     /// What there is to say about one command.
-    Help { usage: &'a str, about: &'a str },
+    Help {
+        usage: &'a str,
+        about: &'a str,
+    },
     UnknownCommand(&'a str),
     /// A command lacks its argument; this is how it is used.
     Usage(&'a str),

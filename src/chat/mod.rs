@@ -69,29 +69,53 @@ pub struct Chat {
 impl Chat {
     pub fn new(settings: Settings) -> Self {
         let mut rooms = Slab::new();
-        let lobby = rooms.insert(Room { name: LOBBY.into(), members: Vec::new() }) as RoomId;
+        let lobby = rooms.insert(Room {
+            name: LOBBY.into(),
+            members: Vec::new(),
+        }) as RoomId;
         debug_assert_eq!(lobby, LOBBY_ID);
-        Self { settings, people: Vec::new(), names: Names::default(), rooms, guests: 0 }
+        Self {
+            settings,
+            people: Vec::new(),
+            names: Names::default(),
+            rooms,
+            guests: 0,
+        }
     }
 
     /// Somebody comes: is greeted, gets a name, and enters the lobby. `id` must be free.
-    pub fn arrive(&mut self, id: PersonId, origin: Origin, now: Millis, emit: &mut impl FnMut(Event<'_>)) {
+    pub fn arrive(
+        &mut self,
+        id: PersonId,
+        origin: Origin,
+        now: Millis,
+        emit: &mut impl FnMut(Event<'_>),
+    ) {
         let name = self.first_name(origin);
         let index = id as usize;
         if index >= self.people.len() {
             self.people.resize_with(index + 1, || None);
         }
         debug_assert!(self.people[index].is_none(), "person {id} is here already");
-        self.people[index] = Some(Person { name, room: LOBBY_ID, active: now });
+        self.people[index] = Some(Person {
+            name,
+            room: LOBBY_ID,
+            active: now,
+        });
         self.names.insert(id, |id| name_of(&self.people, id));
-        emit(Event::Tell { to: id, notice: Notice::Welcome(&self.settings.welcome) });
+        emit(Event::Tell {
+            to: id,
+            notice: Notice::Welcome(&self.settings.welcome),
+        });
         self.enter(id, LOBBY_ID, emit);
     }
 
     /// Somebody goes, for whatever reason; `text` is their last word, or nothing. Nothing happens if they are
     /// not here.
     pub fn depart(&mut self, id: PersonId, text: &str, emit: &mut impl FnMut(Event<'_>)) {
-        let Some(room) = self.person(id).map(|person| person.room) else { return };
+        let Some(room) = self.person(id).map(|person| person.room) else {
+            return;
+        };
         self.leave(id, room, text, emit);
         self.names.remove(id, name_of(&self.people, id));
         self.people[id as usize] = None;
@@ -111,24 +135,47 @@ impl Chat {
         let (name, room) = (&*person.name, person.room);
         match command {
             Command::Say(text) => {
-                emit(Event::Publish { room, author: Some(id), said: Said::Text { name, text } });
+                emit(Event::Publish {
+                    room,
+                    author: Some(id),
+                    said: Said::Text { name, text },
+                });
             }
-            Command::Act("") => emit(Event::Tell { to: id, notice: Notice::Usage("/me TEXT") }),
+            Command::Act("") => emit(Event::Tell {
+                to: id,
+                notice: Notice::Usage("/me TEXT"),
+            }),
             Command::Act(text) => {
-                emit(Event::Publish { room, author: Some(id), said: Said::Action { name, text } });
+                emit(Event::Publish {
+                    room,
+                    author: Some(id),
+                    said: Said::Action { name, text },
+                });
             }
             Command::Who => {
                 let Room { name, members } = &self.rooms[room as usize];
-                emit(Event::Tell { to: id, notice: Notice::Present { room: name, people: members.len() } });
+                emit(Event::Tell {
+                    to: id,
+                    notice: Notice::Present {
+                        room: name,
+                        people: members.len(),
+                    },
+                });
                 return Some(Listing::Who { room, from: 0 });
             }
-            Command::Ping(text) => emit(Event::Tell { to: id, notice: Notice::Pong(text) }),
+            Command::Ping(text) => emit(Event::Tell {
+                to: id,
+                notice: Notice::Pong(text),
+            }),
             Command::Help(topic) => help::answer(id, topic, emit),
             Command::Quit(text) => {
                 self.depart(id, text, emit);
                 emit(Event::Dismiss { person: id });
             }
-            Command::Unknown(word) => emit(Event::Tell { to: id, notice: Notice::UnknownCommand(word) }),
+            Command::Unknown(word) => emit(Event::Tell {
+                to: id,
+                notice: Notice::UnknownCommand(word),
+            }),
         }
         None
     }
@@ -145,12 +192,21 @@ impl Chat {
     ) -> Option<Listing> {
         let Listing::Who { room, from } = listing;
         for at in from..self.people.len() as PersonId {
-            let Some(person) = self.person(at).filter(|person| person.room == room) else { continue };
+            let Some(person) = self.person(at).filter(|person| person.room == room) else {
+                continue;
+            };
             if !more() {
                 return Some(Listing::Who { room, from: at });
             }
             let idle = now.saturating_sub(person.active);
-            emit(Event::Tell { to: id, notice: Notice::Person { name: &person.name, is_you: at == id, idle } });
+            emit(Event::Tell {
+                to: id,
+                notice: Notice::Person {
+                    name: &person.name,
+                    is_you: at == id,
+                    idle,
+                },
+            });
         }
         None
     }
@@ -169,18 +225,43 @@ impl Chat {
         let room = &mut self.rooms[room_id as usize];
         room.members.push(id);
         if room.members.len() <= limits::ANNOUNCED {
-            let said = Said::Entered { name: name_of(&self.people, id) };
-            emit(Event::Publish { room: room_id, author: Some(id), said });
+            let said = Said::Entered {
+                name: name_of(&self.people, id),
+            };
+            emit(Event::Publish {
+                room: room_id,
+                author: Some(id),
+                said,
+            });
         }
-        emit(Event::Enter { person: id, room: room_id });
+        emit(Event::Enter {
+            person: id,
+            room: room_id,
+        });
     }
 
-    fn leave(&mut self, id: PersonId, room_id: RoomId, text: &str, emit: &mut impl FnMut(Event<'_>)) {
-        emit(Event::Leave { person: id, room: room_id });
+    fn leave(
+        &mut self,
+        id: PersonId,
+        room_id: RoomId,
+        text: &str,
+        emit: &mut impl FnMut(Event<'_>),
+    ) {
+        emit(Event::Leave {
+            person: id,
+            room: room_id,
+        });
         let room = &mut self.rooms[room_id as usize];
         if room.members.len() <= limits::ANNOUNCED {
-            let said = Said::Left { name: name_of(&self.people, id), text };
-            emit(Event::Publish { room: room_id, author: None, said });
+            let said = Said::Left {
+                name: name_of(&self.people, id),
+                text,
+            };
+            emit(Event::Publish {
+                room: room_id,
+                author: None,
+                said,
+            });
         }
         if let Some(at) = room.members.iter().position(|&member| member == id) {
             room.members.swap_remove(at);
@@ -192,7 +273,9 @@ impl Chat {
     }
 
     fn is_free(&self, name: &str) -> bool {
-        self.names.find(name, |id| name_of(&self.people, id)).is_none()
+        self.names
+            .find(name, |id| name_of(&self.people, id))
+            .is_none()
     }
 
     /// What a newcomer is called: their address; with the port where that is taken.
@@ -221,17 +304,32 @@ impl Chat {
     pub fn check_invariants(&self) {
         let here = self.people.iter().flatten().count();
         assert_eq!(self.names.len(), here);
-        assert_eq!(self.rooms.iter().map(|(_, room)| room.members.len()).sum::<usize>(), here);
+        assert_eq!(
+            self.rooms
+                .iter()
+                .map(|(_, room)| room.members.len())
+                .sum::<usize>(),
+            here
+        );
         for (id, person) in self.people.iter().enumerate() {
             let Some(person) = person else { continue };
-            let found = self.names.find(&person.name, |id| name_of(&self.people, id));
+            let found = self
+                .names
+                .find(&person.name, |id| name_of(&self.people, id));
             assert_eq!(found, Some(id as PersonId), "{} is not found", person.name);
-            assert!(self.rooms[person.room as usize].members.contains(&(id as PersonId)));
+            assert!(
+                self.rooms[person.room as usize]
+                    .members
+                    .contains(&(id as PersonId))
+            );
         }
     }
 }
 
 /// The name of somebody who is here.
 fn name_of(people: &[Option<Person>], id: PersonId) -> &str {
-    people.get(id as usize).and_then(Option::as_ref).map_or("", |person| &person.name)
+    people
+        .get(id as usize)
+        .and_then(Option::as_ref)
+        .map_or("", |person| &person.name)
 }

@@ -24,12 +24,17 @@ impl Names {
     /// Enters somebody, who bears a name that nobody else does.
     pub fn insert<'a>(&mut self, id: PersonId, name_of: impl Fn(PersonId) -> &'a str) {
         let Self { table, hasher } = self;
-        table.insert_unique(hash(hasher, name_of(id)), id, |&id| hash(hasher, name_of(id)));
+        table.insert_unique(hash(hasher, name_of(id)), id, |&id| {
+            hash(hasher, name_of(id))
+        });
     }
 
     /// Strikes somebody off, who still bears `name`.
     pub fn remove(&mut self, id: PersonId, name: &str) {
-        if let Ok(entry) = self.table.find_entry(hash(&self.hasher, name), |&other| other == id) {
+        if let Ok(entry) = self
+            .table
+            .find_entry(hash(&self.hasher, name), |&other| other == id)
+        {
             entry.remove();
         }
     }

@@ -47,7 +47,12 @@ impl Chunk {
 impl Log {
     /// An empty log. It allocates nothing while it is empty.
     pub fn new(chunk_size: usize) -> Self {
-        Self { chunks: VecDeque::new(), end: Cursor::default(), chunk_size, memory: 0 }
+        Self {
+            chunks: VecDeque::new(),
+            end: Cursor::default(),
+            chunk_size,
+            memory: 0,
+        }
     }
 
     /// Where the oldest line held begins; [`Self::end`] if none is.
@@ -80,16 +85,26 @@ impl Log {
     pub fn append(&mut self, length: usize, write: impl FnOnce(&mut Vec<u8>)) {
         let fits = |chunk: &Chunk| chunk.bytes.len() + length <= self.chunk_size;
         if !self.chunks.back().is_some_and(fits) {
-            self.chunks.push_back(Chunk { start: self.end, bytes: Vec::new() });
+            self.chunks.push_back(Chunk {
+                start: self.end,
+                bytes: Vec::new(),
+            });
         }
-        let Some(chunk) = self.chunks.back_mut() else { return };
+        let Some(chunk) = self.chunks.back_mut() else {
+            return;
+        };
         let (size, capacity) = (chunk.bytes.len(), chunk.bytes.capacity());
         if size + length > capacity {
             let doubled = (size + length).next_power_of_two().max(SMALLEST);
-            chunk.bytes.reserve_exact(doubled.min(self.chunk_size.max(size + length)) - size);
+            chunk
+                .bytes
+                .reserve_exact(doubled.min(self.chunk_size.max(size + length)) - size);
         }
         write(&mut chunk.bytes);
-        debug_assert_eq!(memchr::memchr(b'\n', &chunk.bytes[size..]), Some(chunk.bytes.len() - size - 1));
+        debug_assert_eq!(
+            memchr::memchr(b'\n', &chunk.bytes[size..]),
+            Some(chunk.bytes.len() - size - 1)
+        );
         self.memory += chunk.bytes.capacity() - capacity;
         self.end.at += (chunk.bytes.len() - size) as u64;
         self.end.line += 1;
@@ -110,7 +125,10 @@ impl Log {
     pub fn slices<'a>(&'a self, from: Cursor, to: Cursor, slices: &mut [IoSlice<'a>]) -> usize {
         let mut filled = 0;
         let mut at = from.at;
-        for chunk in self.chunks.range(self.chunk_of(from.at).min(self.chunks.len())..) {
+        for chunk in self
+            .chunks
+            .range(self.chunk_of(from.at).min(self.chunks.len())..)
+        {
             if at >= to.at || filled == slices.len() {
                 break;
             }
@@ -180,11 +198,18 @@ impl Log {
         for chunk in &self.chunks {
             assert!(!chunk.bytes.is_empty(), "an empty chunk");
             assert_eq!(chunk.start, place, "chunks leave a hole or overlap");
-            assert_eq!(chunk.bytes.last(), Some(&b'\n'), "a chunk ends inside a line");
+            assert_eq!(
+                chunk.bytes.last(),
+                Some(&b'\n'),
+                "a chunk ends inside a line"
+            );
             place.at = chunk.end();
             place.line += memchr::memchr_iter(b'\n', &chunk.bytes).count() as u64;
         }
         assert_eq!(place, self.end, "the end is not where the chunks end");
-        assert_eq!(self.memory, self.chunks.iter().map(|chunk| chunk.bytes.capacity()).sum());
+        assert_eq!(
+            self.memory,
+            self.chunks.iter().map(|chunk| chunk.bytes.capacity()).sum()
+        );
     }
 }

@@ -141,7 +141,10 @@ impl Fanout {
         if index >= self.readers.len() {
             self.readers.resize_with(index + 1, || None);
         }
-        debug_assert!(self.readers[index].is_none(), "reader {id} is there already");
+        debug_assert!(
+            self.readers[index].is_none(),
+            "reader {id} is there already"
+        );
         self.readers[index] = Some(Reader {
             queue: None,
             feed: NOWHERE,
@@ -167,7 +170,10 @@ impl Fanout {
         debug_assert_eq!(reader.feed, NOWHERE, "one tail a reader");
         reader.feed = feed_id;
         reader.seat = feed.members.len() as u32;
-        feed.members.push(Member { reader: id, cursor: feed.log.end() });
+        feed.members.push(Member {
+            reader: id,
+            cursor: feed.log.end(),
+        });
     }
 
     /// Takes a reader out of its feed. The lines published until now still reach it.
@@ -232,8 +238,14 @@ impl Fanout {
     pub fn cut(&mut self, id: ReaderId) {
         self.finish_line(id);
         self.unseat(id);
-        let unfinished = match reader(&mut self.readers, id).queue.as_ref().and_then(|queue| queue.segments.front()) {
-            Some(Segment::Bytes { bytes, written }) if *written > 0 && bytes[*written - 1] != b'\n' => {
+        let unfinished = match reader(&mut self.readers, id)
+            .queue
+            .as_ref()
+            .and_then(|queue| queue.segments.front())
+        {
+            Some(Segment::Bytes { bytes, written })
+                if *written > 0 && bytes[*written - 1] != b'\n' =>
+            {
                 let rest = &bytes[*written..];
                 rest[..memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1)].to_vec()
             }
@@ -245,20 +257,26 @@ impl Fanout {
 
     /// Whether anything is still to be written to the reader.
     pub fn is_pending(&self, id: ReaderId) -> bool {
-        let Some(Some(reader)) = self.readers.get(id as usize) else { return false };
+        let Some(Some(reader)) = self.readers.get(id as usize) else {
+            return false;
+        };
         reader.queue.is_some() || self.tail(reader).is_some()
     }
 
     /// Bytes of replies, of private messages and the like that the reader has not taken.
     pub fn private(&self, id: ReaderId) -> usize {
         let reader = self.readers.get(id as usize).and_then(Option::as_ref);
-        reader.and_then(|reader| reader.queue.as_ref()).map_or(0, |queue| queue.private)
+        reader
+            .and_then(|reader| reader.queue.as_ref())
+            .map_or(0, |queue| queue.private)
     }
 
     /// Whether what this reader says must wait, because its room is held up.
     pub fn is_held(&self, id: ReaderId) -> bool {
         match self.readers.get(id as usize) {
-            Some(Some(reader)) if reader.feed != NOWHERE => self.feeds[reader.feed as usize].held.is_some(),
+            Some(Some(reader)) if reader.feed != NOWHERE => {
+                self.feeds[reader.feed as usize].held.is_some()
+            }
             _ => false,
         }
     }
@@ -276,7 +294,11 @@ impl Fanout {
 
     /// When a reader will have used up its time, if nothing happens before.
     pub fn next_deadline(&self) -> Option<Millis> {
-        let since = self.held.iter().filter_map(|&feed| self.feeds[feed as usize].held).min();
+        let since = self
+            .held
+            .iter()
+            .filter_map(|&feed| self.feeds[feed as usize].held)
+            .min();
         since.map(|since| since + self.settings.slow_timeout)
     }
 
@@ -290,7 +312,9 @@ impl Fanout {
             self.touch(feed_id);
         }
         for id in std::mem::take(&mut self.due) {
-            let Some(Some(reader)) = self.readers.get_mut(id as usize) else { continue };
+            let Some(Some(reader)) = self.readers.get_mut(id as usize) else {
+                continue;
+            };
             reader.due = false;
             if !reader.blocked {
                 self.flush_reader(id, &mut write);
@@ -310,7 +334,11 @@ impl Fanout {
     }
 
     /// Writes the tail of a feed to those who have nothing before it: nearly always everybody.
-    fn flush_tails(&mut self, feed_id: FeedId, write: &mut impl FnMut(ReaderId, &[IoSlice<'_>]) -> usize) {
+    fn flush_tails(
+        &mut self,
+        feed_id: FeedId,
+        write: &mut impl FnMut(ReaderId, &[IoSlice<'_>]) -> usize,
+    ) {
         let feed = &mut self.feeds[feed_id as usize];
         feed.dirty = false;
         let (start, end) = (feed.log.start(), feed.log.end());
@@ -326,7 +354,11 @@ impl Fanout {
             if member.cursor.at == end.at {
                 continue;
             }
-            let slice = if member.cursor.at < start.at { &[] } else { feed.log.slice(member.cursor) };
+            let slice = if member.cursor.at < start.at {
+                &[]
+            } else {
+                feed.log.slice(member.cursor)
+            };
             if slice.len() as u64 != end.at - member.cursor.at {
                 // Several chunks, or a gap: rare enough to go the long way.
                 mark_due(reader, member.reader, &mut self.due);
@@ -343,7 +375,11 @@ impl Fanout {
     }
 
     /// Writes to one reader until nothing is left or it takes no more.
-    fn flush_reader(&mut self, id: ReaderId, write: &mut impl FnMut(ReaderId, &[IoSlice<'_>]) -> usize) {
+    fn flush_reader(
+        &mut self,
+        id: ReaderId,
+        write: &mut impl FnMut(ReaderId, &[IoSlice<'_>]) -> usize,
+    ) {
         loop {
             self.tell_gap(id);
             let mut slices = [IoSlice::new(&[]); limits::SLICES];
@@ -367,7 +403,9 @@ impl Fanout {
 
     /// Fills `slices` with what comes next for a reader, up to the first thing that is not there as bytes.
     fn gather<'a>(&'a self, id: ReaderId, slices: &mut [IoSlice<'a>]) -> usize {
-        let Some(Some(reader)) = self.readers.get(id as usize) else { return 0 };
+        let Some(Some(reader)) = self.readers.get(id as usize) else {
+            return 0;
+        };
         let mut filled = 0;
         for segment in reader.queue.iter().flat_map(|queue| &queue.segments) {
             match segment {
@@ -421,7 +459,11 @@ impl Fanout {
                     let feed_id = *feed;
                     let feed = &mut self.feeds[feed_id as usize];
                     let taken = n.min((to.at - from.at) as usize);
-                    *from = if taken as u64 == to.at - from.at { *to } else { feed.log.advance(*from, taken) };
+                    *from = if taken as u64 == to.at - from.at {
+                        *to
+                    } else {
+                        feed.log.advance(*from, taken)
+                    };
                     n -= taken;
                     let done = from.at == to.at;
                     if done {
@@ -439,8 +481,15 @@ impl Fanout {
         }
         if n > 0 && reader.feed != NOWHERE {
             let feed = &mut self.feeds[reader.feed as usize];
-            let (cursor, end) = (&mut feed.members[reader.seat as usize].cursor, feed.log.end());
-            *cursor = if cursor.at + n as u64 == end.at { end } else { feed.log.advance(*cursor, n) };
+            let (cursor, end) = (
+                &mut feed.members[reader.seat as usize].cursor,
+                feed.log.end(),
+            );
+            *cursor = if cursor.at + n as u64 == end.at {
+                end
+            } else {
+                feed.log.advance(*cursor, n)
+            };
         }
     }
 
@@ -487,7 +536,10 @@ impl Fanout {
         }
         if missed > 0 {
             match self.settings.gap {
-                Some(gap) => reader.queue.get_or_insert_default().push_front(gap(missed), 0),
+                Some(gap) => reader
+                    .queue
+                    .get_or_insert_default()
+                    .push_front(gap(missed), 0),
                 None => give_up(reader, id, &mut self.too_slow),
             }
         }
@@ -496,15 +548,23 @@ impl Fanout {
     /// Sets the tail aside in the queue, so that something can come behind it. Afterwards the reader's
     /// cursor is at the end of its feed.
     fn set_tail_aside(&mut self, id: ReaderId) {
-        let Some(Some(reader)) = self.readers.get(id as usize) else { return };
-        let Some((feed_id, from)) = self.tail(reader) else { return };
+        let Some(Some(reader)) = self.readers.get(id as usize) else {
+            return;
+        };
+        let Some((feed_id, from)) = self.tail(reader) else {
+            return;
+        };
         let feed = &mut self.feeds[feed_id as usize];
         let to = feed.log.end();
         let reader = self::reader(&mut self.readers, id);
         feed.members[reader.seat as usize].cursor = to;
         feed.ranges += 1;
         let queue = reader.queue.get_or_insert_default();
-        queue.segments.push_back(Segment::Range { feed: feed_id, from, to });
+        queue.segments.push_back(Segment::Range {
+            feed: feed_id,
+            from,
+            to,
+        });
         if queue.segments.len() > limits::SEGMENTS {
             self.give_up_ranges(id);
         }
@@ -517,8 +577,13 @@ impl Fanout {
     fn give_up_ranges(&mut self, id: ReaderId) {
         self.finish_line(id);
         let reader = reader(&mut self.readers, id);
-        let Some(old) = reader.queue.take() else { return };
-        let mut new = Queue { private: 0, segments: VecDeque::new() };
+        let Some(old) = reader.queue.take() else {
+            return;
+        };
+        let mut new = Queue {
+            private: 0,
+            segments: VecDeque::new(),
+        };
         let mut missed = 0;
         let mut gap = None;
         for segment in old.segments {
@@ -555,13 +620,20 @@ impl Fanout {
     /// the next: the log may then go.
     fn finish_line(&mut self, id: ReaderId) {
         let reader = reader(&mut self.readers, id);
-        let line = match reader.queue.as_mut().map(|queue| queue.segments.front_mut()) {
+        let line = match reader
+            .queue
+            .as_mut()
+            .map(|queue| queue.segments.front_mut())
+        {
             Some(Some(Segment::Range { feed, from, to })) => {
                 let feed = &mut self.feeds[*feed as usize];
                 let line = past_line(&feed.log, from);
                 if line.is_some() && from.at == to.at {
                     feed.ranges -= 1;
-                    reader.queue.as_mut().and_then(|queue| queue.segments.pop_front());
+                    reader
+                        .queue
+                        .as_mut()
+                        .and_then(|queue| queue.segments.pop_front());
                 }
                 line
             }
@@ -572,7 +644,10 @@ impl Fanout {
             _ => None,
         };
         if let Some((line, written)) = line {
-            reader.queue.get_or_insert_default().push_front(line, written);
+            reader
+                .queue
+                .get_or_insert_default()
+                .push_front(line, written);
         }
     }
 
@@ -653,7 +728,10 @@ impl Fanout {
             if reader.excused || reader.given_up {
                 return;
             }
-            let crowded = reader.queue.as_ref().is_some_and(|queue| queue.segments.len() > limits::SEGMENTS / 2);
+            let crowded = reader
+                .queue
+                .as_ref()
+                .is_some_and(|queue| queue.segments.len() > limits::SEGMENTS / 2);
             let behind = if crowded { backlog + 1 } else { end - from.at };
             worst = worst.max(behind);
             if behind > backlog / 2 {
@@ -683,7 +761,9 @@ impl Fanout {
         let feed = &self.feeds[feed_id as usize];
         let end = feed.log.end().at;
         for member in &feed.members {
-            let Some(Some(reader)) = self.readers.get(member.reader as usize) else { continue };
+            let Some(Some(reader)) = self.readers.get(member.reader as usize) else {
+                continue;
+            };
             match first_range(reader, feed_id) {
                 Some(from) => each(member.reader, reader, from),
                 None if member.cursor.at < end => each(member.reader, reader, member.cursor),
@@ -691,7 +771,9 @@ impl Fanout {
             }
         }
         for &id in &feed.trailing {
-            let Some(Some(reader)) = self.readers.get(id as usize) else { continue };
+            let Some(Some(reader)) = self.readers.get(id as usize) else {
+                continue;
+            };
             // Whoever came back is among the members.
             if let Some(from) = first_range(reader, feed_id).filter(|_| reader.feed != feed_id) {
                 each(id, reader, from);
@@ -722,7 +804,9 @@ impl Fanout {
 
     /// Drops a reader's queue.
     fn drop_queue(&mut self, id: ReaderId) {
-        let Some(queue) = reader(&mut self.readers, id).queue.take() else { return };
+        let Some(queue) = reader(&mut self.readers, id).queue.take() else {
+            return;
+        };
         for segment in &queue.segments {
             if let Segment::Range { feed: feed_id, .. } = segment {
                 let feed = &mut self.feeds[*feed_id as usize];
@@ -737,12 +821,18 @@ impl Fanout {
     fn forget_trailing(&mut self, feed_id: FeedId) {
         let Self { feeds, readers, .. } = self;
         feeds[feed_id as usize].trailing.retain(|&id| {
-            readers[id as usize].as_ref().is_some_and(|reader| first_range(reader, feed_id).is_some())
+            readers[id as usize]
+                .as_ref()
+                .is_some_and(|reader| first_range(reader, feed_id).is_some())
         });
     }
 
     fn touch(&mut self, feed_id: FeedId) {
-        touch(&mut self.feeds[feed_id as usize], feed_id, &mut self.touched);
+        touch(
+            &mut self.feeds[feed_id as usize],
+            feed_id,
+            &mut self.touched,
+        );
     }
 
     /// Panics where the fields contradict one another. For tests and debug builds; between turns.
@@ -760,16 +850,26 @@ impl Fanout {
                 }
             }
             if let Some(feed) = self.feeds.get(reader.feed as usize) {
-                assert_eq!(feed.members[reader.seat as usize].reader, id as ReaderId, "a seat is another's");
+                assert_eq!(
+                    feed.members[reader.seat as usize].reader, id as ReaderId,
+                    "a seat is another's"
+                );
             }
         }
         for (feed_id, feed) in &self.feeds {
             feed.log.check_invariants();
             assert_eq!(feed.ranges, ranges[feed_id], "ranges are miscounted");
-            assert!(feed.members.iter().all(|member| member.cursor.at <= feed.log.end().at));
+            assert!(
+                feed.members
+                    .iter()
+                    .all(|member| member.cursor.at <= feed.log.end().at)
+            );
             let mut wanted = false;
             self.each_position(feed_id as FeedId, |_, _, _| wanted = true);
-            assert!(wanted || feed.log.is_empty() || feed.touched || feed.dirty, "a log that nobody needs is held");
+            assert!(
+                wanted || feed.log.is_empty() || feed.touched || feed.dirty,
+                "a log that nobody needs is held"
+            );
         }
     }
 }
@@ -791,10 +891,15 @@ fn reader(readers: &mut [Option<Reader>], id: ReaderId) -> &mut Reader {
 
 /// Where the first lines of a feed in a reader's queue begin.
 fn first_range(reader: &Reader, feed_id: FeedId) -> Option<Cursor> {
-    reader.queue.as_ref()?.segments.iter().find_map(|segment| match segment {
-        Segment::Range { feed, from, .. } if *feed == feed_id => Some(*from),
-        _ => None,
-    })
+    reader
+        .queue
+        .as_ref()?
+        .segments
+        .iter()
+        .find_map(|segment| match segment {
+            Segment::Range { feed, from, .. } if *feed == feed_id => Some(*from),
+            _ => None,
+        })
 }
 
 /// Moves `from` behind the line it is in; gives a copy of that line, and how much of it is written.

@@ -15,7 +15,11 @@ pub enum Segment {
     /// `bytes[written - 1]` tells whether the reader is inside a line. Only a queue's first segment has any.
     Bytes { bytes: Vec<u8>, written: usize },
     /// Lines of a feed's log. Only a queue's first segment may begin inside a line.
-    Range { feed: FeedId, from: Cursor, to: Cursor },
+    Range {
+        feed: FeedId,
+        from: Cursor,
+        to: Cursor,
+    },
     /// So many lines that the reader is told it missed.
     Lost { lines: u64 },
 }
@@ -42,7 +46,10 @@ impl Queue {
                 }
                 bytes.extend_from_slice(new);
             }
-            _ => self.segments.push_back(Segment::Bytes { bytes: new.to_vec(), written: 0 }),
+            _ => self.segments.push_back(Segment::Bytes {
+                bytes: new.to_vec(),
+                written: 0,
+            }),
         }
     }
 
@@ -73,7 +80,10 @@ impl Queue {
                     private += bytes.len() - written;
                 }
                 Segment::Range { from, to, .. } => {
-                    assert!(from.at < to.at && from.line < to.line, "a range without lines");
+                    assert!(
+                        from.at < to.at && from.line < to.line,
+                        "a range without lines"
+                    );
                 }
                 Segment::Lost { lines } => assert!(*lines > 0, "a gap of no lines"),
             }

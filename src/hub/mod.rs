@@ -97,8 +97,11 @@ impl<S: Stream> Hub<S> {
             ending: Vec::new(),
             buffer: vec![0; limits::READ],
             scratch: Vec::new(),
-            turn: limits::TURN.min(config.backlog / limits::TURN_SHARE),
-            framing: Framing { max: config.max_line, strip_cr: !config.bare },
+            turn: limits::TURN.min(config.backlog / limits::TURN_SHARE).max(1),
+            framing: Framing {
+                max: config.max_line,
+                strip_cr: !config.bare,
+            },
             stopping: false,
             now: 0,
             config,
@@ -118,7 +121,9 @@ impl<S: Stream> Hub<S> {
             None => Phase::Open,
             Some(_) => Phase::Draining { linger: false },
         };
-        let id = self.connections.insert(Connection::new(stream, origin, phase)) as Id;
+        let id = self
+            .connections
+            .insert(Connection::new(stream, origin, phase)) as Id;
         self.post.fanout.add(id);
         if let Some((why, text)) = refusal {
             log::info!("{origin} refused: {why}");
@@ -137,7 +142,8 @@ impl<S: Stream> Hub<S> {
         if self.config.bare {
             self.post.join(id, LOBBY_ID);
         } else {
-            self.chat.arrive(id, origin, self.now, &mut |event| self.post.deliver(event));
+            self.chat
+                .arrive(id, origin, self.now, &mut |event| self.post.deliver(event));
         }
         id
     }
@@ -175,7 +181,10 @@ impl<S: Stream> Hub<S> {
 
     /// When the next turn must come, if nothing happens before.
     pub fn next_deadline(&self) -> Option<Millis> {
-        [self.timers.next(), self.post.fanout.next_deadline()].into_iter().flatten().min()
+        [self.timers.next(), self.post.fanout.next_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// How many connections there are, on their way out or not.
@@ -193,7 +202,9 @@ impl<S: Stream> Hub<S> {
     pub fn stop(&mut self, now: Millis) {
         self.now = now;
         self.stopping = true;
-        let open = |(id, connection): (usize, &Connection<S>)| (connection.phase == Phase::Open).then_some(id as Id);
+        let open = |(id, connection): (usize, &Connection<S>)| {
+            (connection.phase == Phase::Open).then_some(id as Id)
+        };
         let everybody: Vec<Id> = self.connections.iter().filter_map(open).collect();
         for id in everybody {
             if !self.config.bare {
@@ -205,16 +216,11 @@ impl<S: Stream> Hub<S> {
 
     fn run_timers(&mut self) {
         while let Some(id) = self.timers.pop(self.now) {
-            let Some(connection) = self.connections.get_mut(id as usize) else { continue };
+            let Some(connection) = self.connections.get_mut(id as usize) else {
+                continue;
+            };
             match connection.phase {
-                Phase::Open => {
-                    let mut input = connection.take_input();
-                    let rested = input.decoder.finish();
-                    connection.put_input(input);
-                    if let Some(line) = rested {
-                        self.line(id, &line);
-                    }
-                }
+                Phase::Open => self.end_rested_line(id),
                 Phase::Draining { .. } => {
                     log::warn!("{} did not take what was left for it", connection.origin);
                     connection.phase = Phase::Over;
@@ -224,6 +230,20 @@ impl<S: Stream> Hub<S> {
         }
     }
 
+    /// Takes a line without an end that has rested long enough for a line.
+    fn end_rested_line(&mut self, id: Id) {
+        if self.must_wait(id) {
+            let rest = self.config.unterminated.unwrap_or_default();
+            self.timers.set(id, self.now + rest);
+            return;
+        }
+        let mut input = self.connections[id as usize].take_input();
+        if let Some(line) = input.decoder.finish() {
+            input.listing = self.line(id, &line);
+        }
+        self.after_read(id, input);
+    }
+
     /// Reads from whoever is ready, each its share, until the turn has published enough.
     fn read_ready(&mut self) {
         self.post.published = 0;
@@ -231,8 +251,12 @@ impl<S: Stream> Hub<S> {
             if self.post.published >= self.turn {
                 break;
             }
-            let Some(id) = self.ready.pop_front() else { break };
-            let Some(connection) = self.connections.get_mut(id as usize) else { continue };
+            let Some(id) = self.ready.pop_front() else {
+                break;
+            };
+            let Some(connection) = self.connections.get_mut(id as usize) else {
+                continue;
+            };
             connection.ready = false;
             match connection.phase {
                 Phase::Open => self.read(id),
@@ -273,13 +297,18 @@ impl<S: Stream> Hub<S> {
             match item {
                 Item::Line(line) => input.listing = self.line(id, &line),
                 Item::TooLong if self.config.bare => self.end(id, Why::LineTooLong),
-                Item::TooLong => self.post.tell(id, Notice::LineTooLong(self.config.max_line)),
+                Item::TooLong => self
+                    .post
+                    .tell(id, Notice::LineTooLong(self.config.max_line)),
             }
             if self.connections[id as usize].phase != Phase::Open {
                 input.decoder = Default::default();
                 return;
             }
-            if input.listing.is_some() || self.post.published >= self.turn || self.too_many_replies(id) {
+            if input.listing.is_some()
+                || self.post.published >= self.turn
+                || self.too_many_replies(id)
+            {
                 break;
             }
         }
@@ -308,7 +337,10 @@ impl<S: Stream> Hub<S> {
             }
         }
         let connection = &mut self.connections[id as usize];
-        let again = connection.readable || connection.ended || !input.unread.is_empty() || input.listing.is_some();
+        let again = connection.readable
+            || connection.ended
+            || !input.unread.is_empty()
+            || input.listing.is_some();
         connection.put_input(input);
         if again {
             self.make_ready(id);
@@ -321,7 +353,13 @@ impl<S: Stream> Hub<S> {
             self.post.relay(LOBBY_ID, id, line);
             return None;
         }
-        let Self { chat, post, scratch, now, .. } = self;
+        let Self {
+            chat,
+            post,
+            scratch,
+            now,
+            ..
+        } = self;
         let command = plain::parse(line, scratch);
         let listing = chat.command(id, command, *now, &mut |event| post.deliver(event));
         while let Some(id) = self.post.dismissed.pop() {
@@ -335,10 +373,14 @@ impl<S: Stream> Hub<S> {
         let connection = &mut self.connections[id as usize];
         let mut input = connection.take_input();
         if let Some(listing) = input.listing.take() {
-            let Self { chat, post, now, .. } = self;
+            let Self {
+                chat, post, now, ..
+            } = self;
             let post = std::cell::RefCell::new(post);
             let more = || post.borrow().fanout.private(id) < limits::PAGE;
-            input.listing = chat.list(id, listing, *now, more, &mut |event| post.borrow_mut().deliver(event));
+            input.listing = chat.list(id, listing, *now, more, &mut |event| {
+                post.borrow_mut().deliver(event)
+            });
         }
         self.connections[id as usize].put_input(input);
     }
@@ -356,7 +398,9 @@ impl<S: Stream> Hub<S> {
     /// The one place that writes.
     fn flush(&mut self) {
         let mut lost = Vec::new();
-        let Self { post, connections, .. } = self;
+        let Self {
+            post, connections, ..
+        } = self;
         post.fanout.flush(self.now, |id, slices| {
             let connection = &mut connections[id as usize];
             match connection.write(slices) {
@@ -426,7 +470,9 @@ impl<S: Stream> Hub<S> {
     }
 
     fn must_wait(&self, id: Id) -> bool {
-        self.connections[id as usize].is_listing() || self.too_many_replies(id) || self.post.fanout.is_held(id)
+        self.connections[id as usize].is_listing()
+            || self.too_many_replies(id)
+            || self.post.fanout.is_held(id)
     }
 
     fn too_many_replies(&self, id: Id) -> bool {
@@ -462,10 +508,19 @@ impl<S: Stream> Hub<S> {
         if self.config.bare || self.stopping {
             self.post.fanout.part(id);
         } else {
-            self.chat.depart(id, "", &mut |event| self.post.deliver(event));
+            self.chat
+                .depart(id, "", &mut |event| self.post.deliver(event));
         }
         self.ending.push(id);
-        self.timers.set(id, self.now + if self.stopping { limits::STOP } else { limits::DRAIN });
+        self.timers.set(
+            id,
+            self.now
+                + if self.stopping {
+                    limits::STOP
+                } else {
+                    limits::DRAIN
+                },
+        );
     }
 
     /// Ends a connection that nothing can be written to any more.
@@ -477,19 +532,25 @@ impl<S: Stream> Hub<S> {
     /// Why somebody cannot come in, for the log and for them.
     fn refusal(&self, origin: Origin) -> Option<(Why, String)> {
         if self.open >= self.config.max_clients {
-            let text = format!("the server is full: {} people at most; try again later", self.config.max_clients);
+            let text = format!(
+                "the server is full: {} people at most; try again later",
+                self.config.max_clients
+            );
             return Some((Why::Full, text));
         }
         let limit = self.config.max_per_ip?;
         let count = *self.per_ip.get(&self.limited_ip(origin)?)?;
-        let text = format!("too many connections from your address: {limit} at most; close one first");
+        let text =
+            format!("too many connections from your address: {limit} at most; close one first");
         (count >= limit).then_some((Why::TooManyFromAddress, text))
     }
 
     /// The address under which a connection counts, if it does.
     fn limited_ip(&self, origin: Origin) -> Option<IpAddr> {
         match origin {
-            Origin::Ip { ip, .. } if self.config.max_per_ip.is_some() && !ip.is_loopback() => Some(ip),
+            Origin::Ip { ip, .. } if self.config.max_per_ip.is_some() && !ip.is_loopback() => {
+                Some(ip)
+            }
             _ => None,
         }
     }
@@ -498,7 +559,10 @@ impl<S: Stream> Hub<S> {
     pub fn check_invariants(&self) {
         self.post.fanout.check_invariants();
         self.chat.check_invariants();
-        let open = self.connections.iter().filter(|(_, connection)| connection.phase == Phase::Open);
+        let open = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| connection.phase == Phase::Open);
         assert_eq!(open.count(), self.open);
         if !self.config.bare && !self.stopping {
             assert_eq!(self.chat.people(), self.open);

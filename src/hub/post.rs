@@ -22,7 +22,13 @@ pub struct Post {
 
 impl Post {
     pub fn new(fanout: Fanout) -> Self {
-        Self { fanout, feeds: Vec::new(), dismissed: Vec::new(), published: 0, scratch: Vec::new() }
+        Self {
+            fanout,
+            feeds: Vec::new(),
+            dismissed: Vec::new(),
+            published: 0,
+            scratch: Vec::new(),
+        }
     }
 
     /// Does what an event says.
@@ -67,7 +73,8 @@ impl Post {
         let length = plain::said_length(said);
         let feed = self.feed(room);
         self.published += length;
-        self.fanout.publish(feed, author, length, |out| plain::said(out, said));
+        self.fanout
+            .publish(feed, author, length, |out| plain::said(out, said));
     }
 
     /// The feed of a room; made when it is first needed.

@@ -33,7 +33,10 @@ pub fn cleaned(text: &[u8]) -> String {
 
 /// `text`, cleaned: as it stands where it is clean already, else in `scratch`, whose former content is lost.
 pub fn clean<'a>(text: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a str {
-    if let Some(text) = str::from_utf8(text).ok().filter(|text| is_plain(text.as_bytes())) {
+    if let Some(text) = str::from_utf8(text)
+        .ok()
+        .filter(|text| is_plain(text.as_bytes()))
+    {
         return text;
     }
     scratch.clear();

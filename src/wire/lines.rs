@@ -103,7 +103,8 @@ impl Decoder {
         }
         if length > self.partial.capacity() {
             // Doubled as usual, but never past the longest line there can be.
-            let capacity = (self.partial.capacity() * 2).clamp(length, (framing.max + 1).max(length));
+            let capacity =
+                (self.partial.capacity() * 2).clamp(length, (framing.max + 1).max(length));
             self.partial.reserve_exact(capacity - self.partial.len());
         }
         self.partial.extend_from_slice(piece);
@@ -123,8 +124,14 @@ fn shorten(line: &mut Cow<'_, [u8]>) {
 mod tests {
     use super::*;
 
-    const PLAIN: Framing = Framing { max: 8, strip_cr: true };
-    const BARE: Framing = Framing { max: 8, strip_cr: false };
+    const PLAIN: Framing = Framing {
+        max: 8,
+        strip_cr: true,
+    };
+    const BARE: Framing = Framing {
+        max: 8,
+        strip_cr: false,
+    };
 
     /// Feeds the pieces, one read each, and renders what comes out: `a|b|!` for the lines `a`, `b` and one too
     /// long, with a line that only the end of the stream completes after `$`.
@@ -141,7 +148,11 @@ mod tests {
                 out.push('|');
             }
             assert!(input.is_empty());
-            assert!(decoder.held() <= framing.max + 1, "holds {}", decoder.held());
+            assert!(
+                decoder.held() <= framing.max + 1,
+                "holds {}",
+                decoder.held()
+            );
         }
         if let Some(line) = decoder.finish() {
             out += &format!("${}", line.escape_ascii());
@@ -183,7 +194,11 @@ mod tests {
             for first in 0..=input.len() {
                 for second in first..=input.len() {
                     let pieces = [&input[..first], &input[first..second], &input[second..]];
-                    assert_eq!(decode(&pieces, framing), whole, "split at {first} and {second}");
+                    assert_eq!(
+                        decode(&pieces, framing),
+                        whole,
+                        "split at {first} and {second}"
+                    );
                 }
             }
             let bytes: Vec<&[u8]> = input.chunks(1).collect();

@@ -73,11 +73,25 @@ pub fn notice(out: &mut Vec<u8>, notice: Notice<'_>) {
         Notice::Help { usage, about } => put(out, &["*** ", usage, " ", about, "\n"]),
         Notice::UnknownCommand(word) => put(
             out,
-            &["*** there is no command /", word, "; /help lists them, and //", word, " says /", word, "\n"],
+            &[
+                "*** there is no command /",
+                word,
+                "; /help lists them, and //",
+                word,
+                " says /",
+                word,
+                "\n",
+            ],
         ),
-        Notice::Usage(usage) => put(out, &["*** something is missing; the command is: ", usage, "\n"]),
+        Notice::Usage(usage) => put(
+            out,
+            &["*** something is missing; the command is: ", usage, "\n"],
+        ),
         Notice::LineTooLong(max) => {
-            put(out, &["*** line too long: ", &max.to_string(), " bytes at most\n"]);
+            put(
+                out,
+                &["*** line too long: ", &max.to_string(), " bytes at most\n"],
+            );
         }
         Notice::Closing => put(out, &["*** the server is closing\n"]),
     }
@@ -160,11 +174,23 @@ mod tests {
 
     #[test]
     fn ages_and_gaps_read_well() {
-        for (span, expected) in [(0, "0 s"), (59_999, "59 s"), (60_000, "1 min"), (7_200_000, "2 h"), (172_800_000, "2 d")] {
+        for (span, expected) in [
+            (0, "0 s"),
+            (59_999, "59 s"),
+            (60_000, "1 min"),
+            (7_200_000, "2 h"),
+            (172_800_000, "2 d"),
+        ] {
             assert_eq!(age(span), expected);
         }
-        assert_eq!(gap(37), b"*** 37 lines skipped: your connection fell behind\n");
+        assert_eq!(
+            gap(37),
+            b"*** 37 lines skipped: your connection fell behind\n"
+        );
         // One form for every number: scripts count on it.
-        assert_eq!(gap(1), b"*** 1 lines skipped: your connection fell behind\n");
+        assert_eq!(
+            gap(1),
+            b"*** 1 lines skipped: your connection fell behind\n"
+        );
     }
 }

@@ -1,0 +1,104 @@
+//! What the operating system is asked for that std and the socket crates have no word for.
+//!
+//! Owns the file limit, and the only `unsafe` of the crate: one socket option too new for any safe
+//! wrapper. Knows nothing of chat, lines or listeners.
+#![allow(unsafe_code)]
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Stands for "no limit" where a number is needed; also what Linux allows by default (`fs.nr_open`).
+const UNLIMITED_FILES: u64 = 1_048_576;
+/// What macOS allows at most (`OPEN_MAX`), whatever its hard limit claims.
+const PORTABLE_FILES: u64 = 10_240;
+
+/// From `linux/tcp.h`; not in libc yet.
+#[cfg(target_os = "linux")]
+const TCP_RTO_MAX_MS: libc::c_int = 44;
+
+/// Raises the soft limit of open files to the hard one. The limit that is now in force.
+pub fn raise_file_limit() -> u64 {
+    let now = getrlimit(Resource::Nofile);
+    let Some(soft) = now.current else {
+        return UNLIMITED_FILES;
+    };
+    let most = now.maximum.unwrap_or(UNLIMITED_FILES);
+    for limit in [most, most.min(PORTABLE_FILES)] {
+        let raised = Rlimit {
+            current: Some(limit),
+            maximum: now.maximum,
+        };
+        if limit > soft && setrlimit(Resource::Nofile, raised).is_ok() {
+            return limit;
+        }
+    }
+    soft
+}
+
+/// Limits the growing pause between two attempts to send unanswered data again (the kernel's own
+/// limit is two minutes). Linux 6.15 and later; `InvalidInput` or `ENOPROTOOPT` elsewhere.
+#[cfg(target_os = "linux")]
+pub fn set_tcp_retry_pause(
+    socket: &impl std::os::fd::AsFd,
+    most: std::time::Duration,
+) -> std::io::Result<()> {
+    use std::os::fd::AsRawFd;
+
+    let milliseconds =
+        libc::c_int::try_from(most.as_millis()).map_err(|_| std::io::ErrorKind::InvalidInput)?;
+    // SAFETY: the descriptor is open while it is borrowed; the kernel reads `size_of::<c_int>()`
+    // bytes from a `c_int` that outlives the call, and keeps no pointer to it.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::IPPROTO_TCP,
+            TCP_RTO_MAX_MS,
+            (&raw const milliseconds).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    match result {
+        0 => Ok(()),
+        _ => Err(std::io::Error::last_os_error()),
+    }
+}
+
+/// What [`set_tcp_retry_pause`] has set.
+#[cfg(all(test, target_os = "linux"))]
+pub fn tcp_retry_pause(socket: &impl std::os::fd::AsFd) -> std::io::Result<std::time::Duration> {
+    use std::os::fd::AsRawFd;
+
+    let mut milliseconds: libc::c_int = 0;
+    let mut size = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: as above; the kernel writes at most `size` bytes into `milliseconds`.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::IPPROTO_TCP,
+            TCP_RTO_MAX_MS,
+            (&raw mut milliseconds).cast(),
+            &raw mut size,
+        )
+    };
+    match result {
+        0 => Ok(std::time::Duration::from_millis(milliseconds as u64)),
+        _ => Err(std::io::Error::last_os_error()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_soft_limit_becomes_the_hard_one() {
+        let before = getrlimit(Resource::Nofile);
+        let said = raise_file_limit();
+        let after = getrlimit(Resource::Nofile);
+        assert_eq!(after.maximum, before.maximum);
+        assert!(after.current.unwrap_or(u64::MAX) >= before.current.unwrap_or(u64::MAX));
+        assert_eq!(said, after.current.unwrap_or(UNLIMITED_FILES));
+        if cfg!(target_os = "linux") {
+            assert_eq!(said, before.maximum.unwrap_or(UNLIMITED_FILES));
+        }
+    }
+}
