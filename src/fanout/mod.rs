@@ -180,7 +180,12 @@ impl Fanout {
     pub fn part(&mut self, id: ReaderId) {
         self.set_tail_aside(id);
         if let Some(feed_id) = self.unseat(id) {
-            let has_range = first_range(reader(&mut self.readers, id), feed_id).is_some();
+            let reader = reader(&mut self.readers, id);
+            let has_range = first_range(reader, feed_id).is_some();
+            if has_range {
+                // No longer a member, it is not reached by the feed's own flush.
+                mark_due(reader, id, &mut self.due);
+            }
             let trailing = &mut self.feeds[feed_id as usize].trailing;
             if has_range && !trailing.contains(&id) {
                 trailing.push(id);
@@ -320,7 +325,8 @@ impl Fanout {
                 self.flush_reader(id, &mut write);
             }
         }
-        for feed_id in std::mem::take(&mut self.touched) {
+        // Settling a feed may take the last of it from somebody, so that it is to be settled again.
+        while let Some(feed_id) = self.touched.pop() {
             self.settle(feed_id, now);
         }
         for index in (0..self.held.len()).rev() {
@@ -596,8 +602,14 @@ impl Fanout {
                     new.push_bytes(&bytes);
                     continue;
                 }
-                Segment::Range { feed, from, to } => {
-                    self.feeds[feed as usize].ranges -= 1;
+                Segment::Range {
+                    feed: feed_id,
+                    from,
+                    to,
+                } => {
+                    let feed = &mut self.feeds[feed_id as usize];
+                    feed.ranges -= 1;
+                    touch(feed, feed_id, &mut self.touched);
                     to.line - from.line
                 }
                 Segment::Lost { lines } => lines,
@@ -626,10 +638,12 @@ impl Fanout {
             .map(|queue| queue.segments.front_mut())
         {
             Some(Some(Segment::Range { feed, from, to })) => {
-                let feed = &mut self.feeds[*feed as usize];
+                let feed_id = *feed;
+                let feed = &mut self.feeds[feed_id as usize];
                 let line = past_line(&feed.log, from);
                 if line.is_some() && from.at == to.at {
                     feed.ranges -= 1;
+                    touch(feed, feed_id, &mut self.touched);
                     reader
                         .queue
                         .as_mut()
