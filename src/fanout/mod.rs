@@ -941,3 +941,6 @@ fn give_up(reader: &mut Reader, id: ReaderId, too_slow: &mut Vec<ReaderId>) {
         too_slow.push(id);
     }
 }
+
+#[cfg(test)]
+mod tests;
