@@ -115,7 +115,9 @@ impl<S: Stream> Hub<S> {
 
     /// Takes a new connection in, or says why not and closes it. Its number is [`Self::next_id`]. Its greeting is
     /// written at the end of the turn.
-    pub fn accept(&mut self, stream: S, origin: Origin) -> Id {
+    pub fn accept(&mut self, stream: S, origin: Origin, now: Millis) -> Id {
+        // After a long silence, the last turn's time would have deadlines expire that are set here.
+        self.now = now;
         let refusal = self.refusal(origin);
         let phase = match refusal {
             None => Phase::Open,
