@@ -270,11 +270,13 @@ impl<S: Stream> Hub<S> {
 
     /// One connection's share of a turn.
     fn read(&mut self, id: Id) {
-        if self.must_wait(id) {
+        let must_wait = self.must_wait(id);
+        let connection = &mut self.connections[id as usize];
+        if must_wait {
+            connection.ready = true;
             self.waiting.push(id);
             return;
         }
-        let connection = &mut self.connections[id as usize];
         let mut input = connection.take_input();
         if input.unread.is_empty() {
             let mut buffer = std::mem::take(&mut self.buffer);
@@ -457,16 +459,20 @@ impl<S: Stream> Hub<S> {
     /// Lets those read on who no longer have to wait.
     fn wake_waiting(&mut self) {
         for id in std::mem::take(&mut self.waiting) {
-            match self.connections.get(id as usize) {
-                Some(connection) if connection.phase == Phase::Open => {}
-                _ => continue,
+            let Some(connection) = self.connections.get_mut(id as usize) else {
+                continue;
+            };
+            if connection.phase != Phase::Open {
+                connection.ready = false;
+                self.make_ready(id);
+                continue;
             }
             if self.post.fanout.private(id) < limits::PAGE / 2 {
                 self.list(id);
             }
             match self.must_wait(id) {
                 true => self.waiting.push(id),
-                false => self.make_ready(id),
+                false => self.ready.push_back(id),
             }
         }
     }
