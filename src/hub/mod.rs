@@ -234,6 +234,10 @@ impl<S: Stream> Hub<S> {
 
     /// Takes a line without an end that has rested long enough for a line.
     fn end_rested_line(&mut self, id: Id) {
+        if self.connections[id as usize].readable {
+            // The line has gone on and only waits to be read; that sets the deadline anew.
+            return;
+        }
         if self.must_wait(id) {
             let rest = self.config.unterminated.unwrap_or_default();
             self.timers.set(id, self.now + rest);
