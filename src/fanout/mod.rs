@@ -66,7 +66,7 @@ struct Reader {
     due: bool,
     /// Has used up its time under [`Slow::Wait`] and holds nobody up until it has caught up.
     excused: bool,
-    /// Listed in `too_slow`.
+    /// Listed in `too_slow`: behind what it missed, nothing is written to it before it is [`Fanout::cut`].
     given_up: bool,
 }
 
@@ -257,6 +257,7 @@ impl Fanout {
             _ => Vec::new(),
         };
         self.drop_queue(id);
+        reader(&mut self.readers, id).given_up = false;
         self.send(id, &unfinished);
     }
 
@@ -321,7 +322,7 @@ impl Fanout {
                 continue;
             };
             reader.due = false;
-            if !reader.blocked {
+            if !reader.blocked && !reader.given_up {
                 self.flush_reader(id, &mut write);
             }
         }
@@ -350,7 +351,7 @@ impl Fanout {
         let (start, end) = (feed.log.start(), feed.log.end());
         for member in &mut feed.members {
             let reader = reader(&mut self.readers, member.reader);
-            if reader.blocked {
+            if reader.blocked || reader.given_up {
                 continue;
             }
             if reader.queue.is_some() {
@@ -388,6 +389,9 @@ impl Fanout {
     ) {
         loop {
             self.tell_gap(id);
+            if reader(&mut self.readers, id).given_up {
+                break;
+            }
             let mut slices = [IoSlice::new(&[]); limits::SLICES];
             let filled = self.gather(id, &mut slices);
             if filled == 0 {

@@ -409,4 +409,11 @@ fn too_many_segments_become_one_gap() {
     );
     let script = format!("+a a:0 {talk} {over} .");
     check(roomy(Slow::Close), &script, "a; a too slow");
+    // A bus says nothing of a gap, so nothing may come behind it.
+    let unblocked = Settings {
+        gap: None,
+        ..roomy(Slow::Skip)
+    };
+    let script = format!("+a a:0 {talk} . a:* {over} . xa .");
+    check(unblocked, &script, "a; a too slow");
 }
