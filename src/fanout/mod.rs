@@ -66,7 +66,7 @@ struct Reader {
     due: bool,
     /// Has used up its time under [`Slow::Wait`] and holds nobody up until it has caught up.
     excused: bool,
-    /// Listed in `too_slow`.
+    /// Listed in `too_slow`: behind what it missed, nothing is written to it before it is [`Fanout::cut`].
     given_up: bool,
 }
 
@@ -180,7 +180,12 @@ impl Fanout {
     pub fn part(&mut self, id: ReaderId) {
         self.set_tail_aside(id);
         if let Some(feed_id) = self.unseat(id) {
-            let has_range = first_range(reader(&mut self.readers, id), feed_id).is_some();
+            let reader = reader(&mut self.readers, id);
+            let has_range = first_range(reader, feed_id).is_some();
+            if has_range {
+                // No longer a member, it is not reached by the feed's own flush.
+                mark_due(reader, id, &mut self.due);
+            }
             let trailing = &mut self.feeds[feed_id as usize].trailing;
             if has_range && !trailing.contains(&id) {
                 trailing.push(id);
@@ -252,6 +257,7 @@ impl Fanout {
             _ => Vec::new(),
         };
         self.drop_queue(id);
+        reader(&mut self.readers, id).given_up = false;
         self.send(id, &unfinished);
     }
 
@@ -316,11 +322,12 @@ impl Fanout {
                 continue;
             };
             reader.due = false;
-            if !reader.blocked {
+            if !reader.blocked && !reader.given_up {
                 self.flush_reader(id, &mut write);
             }
         }
-        for feed_id in std::mem::take(&mut self.touched) {
+        // Settling a feed may take the last of it from somebody, so that it is to be settled again.
+        while let Some(feed_id) = self.touched.pop() {
             self.settle(feed_id, now);
         }
         for index in (0..self.held.len()).rev() {
@@ -344,7 +351,7 @@ impl Fanout {
         let (start, end) = (feed.log.start(), feed.log.end());
         for member in &mut feed.members {
             let reader = reader(&mut self.readers, member.reader);
-            if reader.blocked {
+            if reader.blocked || reader.given_up {
                 continue;
             }
             if reader.queue.is_some() {
@@ -382,6 +389,9 @@ impl Fanout {
     ) {
         loop {
             self.tell_gap(id);
+            if reader(&mut self.readers, id).given_up {
+                break;
+            }
             let mut slices = [IoSlice::new(&[]); limits::SLICES];
             let filled = self.gather(id, &mut slices);
             if filled == 0 {
@@ -596,8 +606,14 @@ impl Fanout {
                     new.push_bytes(&bytes);
                     continue;
                 }
-                Segment::Range { feed, from, to } => {
-                    self.feeds[feed as usize].ranges -= 1;
+                Segment::Range {
+                    feed: feed_id,
+                    from,
+                    to,
+                } => {
+                    let feed = &mut self.feeds[feed_id as usize];
+                    feed.ranges -= 1;
+                    touch(feed, feed_id, &mut self.touched);
                     to.line - from.line
                 }
                 Segment::Lost { lines } => lines,
@@ -626,10 +642,12 @@ impl Fanout {
             .map(|queue| queue.segments.front_mut())
         {
             Some(Some(Segment::Range { feed, from, to })) => {
-                let feed = &mut self.feeds[*feed as usize];
+                let feed_id = *feed;
+                let feed = &mut self.feeds[feed_id as usize];
                 let line = past_line(&feed.log, from);
                 if line.is_some() && from.at == to.at {
                     feed.ranges -= 1;
+                    touch(feed, feed_id, &mut self.touched);
                     reader
                         .queue
                         .as_mut()
@@ -927,3 +945,6 @@ fn give_up(reader: &mut Reader, id: ReaderId, too_slow: &mut Vec<ReaderId>) {
         too_slow.push(id);
     }
 }
+
+#[cfg(test)]
+mod tests;
