@@ -79,6 +79,7 @@ impl<S: Stream> Hub<S> {
             backlog: config.backlog,
             slow: config.slow,
             slow_timeout: config.slow_timeout,
+            stall: limits::STALL,
             gap: if config.bare { None } else { Some(plain::gap) },
         });
         let chat = Chat::new(chat::Settings {
