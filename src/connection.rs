@@ -101,7 +101,7 @@ pub struct Connection<S> {
     pub hung_up: bool,
     /// The end of the stream has been read.
     pub ended: bool,
-    /// Listed among those to be read next.
+    /// Listed once among those to be read next, or those that must wait.
     pub ready: bool,
     input: Option<Box<Input>>,
 }

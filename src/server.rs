@@ -189,7 +189,7 @@ impl Server {
                 if !self.doors[index].waiting {
                     break;
                 }
-                match self.admit(index) {
+                match self.admit(index, now) {
                     Ok(()) => {}
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                         self.doors[index].waiting = false
@@ -209,7 +209,7 @@ impl Server {
     }
 
     /// Lets one in.
-    fn admit(&mut self, door: usize) -> io::Result<()> {
+    fn admit(&mut self, door: usize, now: Millis) -> io::Result<()> {
         let (mut socket, origin) = match &self.doors[door].listener {
             Entrance::Tcp(listener) => {
                 let (stream, address) = listener.accept()?;
@@ -235,7 +235,7 @@ impl Server {
             token,
             Interest::READABLE | Interest::WRITABLE,
         )?;
-        self.hub.accept(socket, origin);
+        self.hub.accept(socket, origin, now);
         Ok(())
     }
 }

@@ -333,3 +333,6 @@ fn name_of(people: &[Option<Person>], id: PersonId) -> &str {
         .and_then(Option::as_ref)
         .map_or("", |person| &person.name)
 }
+
+#[cfg(test)]
+mod tests;

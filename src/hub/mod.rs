@@ -79,6 +79,7 @@ impl<S: Stream> Hub<S> {
             backlog: config.backlog,
             slow: config.slow,
             slow_timeout: config.slow_timeout,
+            stall: limits::STALL,
             gap: if config.bare { None } else { Some(plain::gap) },
         });
         let chat = Chat::new(chat::Settings {
@@ -115,7 +116,9 @@ impl<S: Stream> Hub<S> {
 
     /// Takes a new connection in, or says why not and closes it. Its number is [`Self::next_id`]. Its greeting is
     /// written at the end of the turn.
-    pub fn accept(&mut self, stream: S, origin: Origin) -> Id {
+    pub fn accept(&mut self, stream: S, origin: Origin, now: Millis) -> Id {
+        // After a long silence, the last turn's time would have deadlines expire that are set here.
+        self.now = now;
         let refusal = self.refusal(origin);
         let phase = match refusal {
             None => Phase::Open,
@@ -232,6 +235,10 @@ impl<S: Stream> Hub<S> {
 
     /// Takes a line without an end that has rested long enough for a line.
     fn end_rested_line(&mut self, id: Id) {
+        if self.connections[id as usize].readable {
+            // The line has gone on and only waits to be read; that sets the deadline anew.
+            return;
+        }
         if self.must_wait(id) {
             let rest = self.config.unterminated.unwrap_or_default();
             self.timers.set(id, self.now + rest);
@@ -268,11 +275,13 @@ impl<S: Stream> Hub<S> {
 
     /// One connection's share of a turn.
     fn read(&mut self, id: Id) {
-        if self.must_wait(id) {
+        let must_wait = self.must_wait(id);
+        let connection = &mut self.connections[id as usize];
+        if must_wait {
+            connection.ready = true;
             self.waiting.push(id);
             return;
         }
-        let connection = &mut self.connections[id as usize];
         let mut input = connection.take_input();
         if input.unread.is_empty() {
             let mut buffer = std::mem::take(&mut self.buffer);
@@ -455,16 +464,20 @@ impl<S: Stream> Hub<S> {
     /// Lets those read on who no longer have to wait.
     fn wake_waiting(&mut self) {
         for id in std::mem::take(&mut self.waiting) {
-            match self.connections.get(id as usize) {
-                Some(connection) if connection.phase == Phase::Open => {}
-                _ => continue,
+            let Some(connection) = self.connections.get_mut(id as usize) else {
+                continue;
+            };
+            if connection.phase != Phase::Open {
+                connection.ready = false;
+                self.make_ready(id);
+                continue;
             }
             if self.post.fanout.private(id) < limits::PAGE / 2 {
                 self.list(id);
             }
             match self.must_wait(id) {
                 true => self.waiting.push(id),
-                false => self.make_ready(id),
+                false => self.ready.push_back(id),
             }
         }
     }
