@@ -287,6 +287,13 @@ impl Server {
         kill_process(Pid::from_child(&self.child), signal).expect("it still runs");
     }
 
+    /// Does `meanwhile` while the server stands still, so that it finds all of it in one turn.
+    pub fn while_paused(&self, meanwhile: impl FnOnce()) {
+        self.signal(Signal::STOP);
+        meanwhile();
+        self.signal(Signal::CONT);
+    }
+
     /// Waits for its end.
     pub fn expect_exit(&mut self, within: Duration) -> ExitStatus {
         wait_exit(&mut self.child, within).unwrap_or_else(|late| panic!("{late}"))
@@ -406,7 +413,11 @@ impl Client {
             .set_write_timeout(Some(3 * PATIENCE))
             .expect("a timeout");
         let name = match socket.local_addr().expect("it is connected").as_socket() {
-            Some(address) => address.to_string(),
+            Some(address) => {
+                // Each line goes out at once, as the pieces that a test sends.
+                socket.set_tcp_nodelay(true).expect("the option");
+                address.to_string()
+            }
             None => String::new(),
         };
         Self {

@@ -338,3 +338,73 @@ fn what_was_queued_is_written_before_the_close() {
     client.expect_eof();
     sender.join().expect("it could send everything");
 }
+
+#[test]
+fn whoever_leaves_gets_what_was_said_before() {
+    let server = Server::start(&[]);
+    for last_word in ["quit\n", "/quit so long\n"] {
+        let [mut stays, mut speaks, mut goes] = server.room();
+        server.while_paused(|| {
+            speaks.say("before");
+            goes.send(last_word);
+            speaks.say("after");
+        });
+        // Whichever was read first: all that the room heard before the leave, the leaver heard too.
+        let left = format!("*** {} left", goes.name);
+        loop {
+            let line = stays.line();
+            if line.starts_with(&left) {
+                break;
+            }
+            goes.expect_line(&line);
+        }
+        goes.expect_eof();
+        for client in [&mut speaks, &mut stays] {
+            client.say("quit");
+            client.wait_end();
+        }
+    }
+}
+
+#[test]
+fn all_that_happens_in_one_turn_happens_in_order() {
+    let server = Server::start(&[]);
+    let [mut stays] = server.room();
+    for round in 0..20 {
+        let mut people: Vec<Client> = (0..10).map(|_| server.join()).collect();
+        server.while_paused(|| {
+            for (n, mut person) in people.drain(..).enumerate() {
+                person.say(&format!("word {n}"));
+                match (n + round) % 4 {
+                    0 => drop(person),
+                    1 => person.reset(),
+                    2 => person.say("quit"),
+                    _ => person.half_close(),
+                }
+                server.connect().say("a visitor");
+            }
+        });
+        // All of them have gone when those who came last have: nobody comes in between.
+        let (mut entered, mut left) = (Vec::new(), Vec::new());
+        while left.len() < 20 {
+            let line = stays.line();
+            if let Some(name) = line.strip_suffix(" entered") {
+                entered.push(name.to_owned());
+            } else if let Some(name) = line.strip_suffix(" left") {
+                assert!(
+                    entered.contains(&name.to_owned()),
+                    "{name} left without entering"
+                );
+                left.push(name.to_owned());
+            } else {
+                // Nobody speaks before they enter or after they leave.
+                let (name, text) = line.split_once("> ").expect("somebody's words");
+                let name = name.replacen('<', "*** ", 1);
+                assert!(entered.contains(&name) && !left.contains(&name), "{line:?}");
+                assert!(text.starts_with("word") || text == "a visitor", "{line:?}");
+            }
+        }
+        assert_eq!(entered.len(), 20);
+        assert_eq!(stays.sync(), [""; 0]);
+    }
+}

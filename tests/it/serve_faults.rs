@@ -182,6 +182,7 @@ fn whoever_finds_no_descriptor_waits_its_turn() {
         }
         client.sync();
     }
+    server.wait_log_lines(" left: ", 200);
     check_serves(&server);
 }
 

@@ -1,10 +1,13 @@
 //! A reader that stops: what becomes of it, and that it costs nobody else anything.
 
-use crate::harness::{Client, Folder, Server, Tally, gap, numbered, numbered_line};
+use crate::harness::{Client, Folder, Server, Tally, gap, numbered, numbered_line, until};
 use crate::kernel::Growth;
 use std::io::Write;
 use std::net::Shutdown;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 /// The length of most lines here, with the newline.
 const LENGTH: usize = 1000;
@@ -26,18 +29,48 @@ fn talk(sender: &mut Client, reader: &mut Client, prefix: &str, lines: std::ops:
     }
 }
 
-/// Sends the lines `0..count` from a thread of its own, and half-closes.
-fn talk_all(sender: &Client, count: usize) -> JoinHandle<()> {
-    let mut writer = sender.writer();
-    thread::spawn(move || {
-        for from in (0..count).step_by(BATCH) {
-            let lines = numbered(from..count.min(from + BATCH), LENGTH);
-            writer
-                .write_all(lines.as_bytes())
-                .expect("the server reads in the end");
-        }
-        writer.shutdown(Shutdown::Write).expect("it is connected");
-    })
+/// Somebody who sends lines from a thread of its own, for as long as it takes, and half-closes.
+struct Talk {
+    thread: JoinHandle<()>,
+    /// Lines that have gone out.
+    sent: Arc<AtomicUsize>,
+}
+
+impl Talk {
+    /// Sends the lines `0..count`.
+    fn start(sender: &Client, count: usize) -> Self {
+        let mut writer = sender.writer();
+        let sent = Arc::new(AtomicUsize::new(0));
+        let thread = thread::spawn({
+            let sent = Arc::clone(&sent);
+            move || {
+                for from in (0..count).step_by(BATCH) {
+                    let to = count.min(from + BATCH);
+                    let lines = numbered(from..to, LENGTH);
+                    let result = writer.write_all(lines.as_bytes());
+                    result.expect("the server reads in the end");
+                    sent.store(to, Ordering::Relaxed);
+                }
+                writer.shutdown(Shutdown::Write).expect("it is connected");
+            }
+        });
+        Self { thread, sent }
+    }
+
+    /// Waits until nothing goes out any more, although there is more to send.
+    fn wait_held_up(&self) {
+        let mut before = 0;
+        until("the sender is held up", || {
+            thread::sleep(Duration::from_millis(50));
+            let now = self.sent.load(Ordering::Relaxed);
+            now > 0 && std::mem::replace(&mut before, now) == now
+        });
+        assert!(!self.thread.is_finished(), "nobody held it up");
+    }
+
+    fn end(self) {
+        self.thread.join().expect("it could send everything");
+    }
 }
 
 /// `count` lines past a reader that has stopped, which then goes on, twice.
@@ -244,19 +277,22 @@ fn check_wait(server: &Server, count: usize) {
     reader.expect_notice(&["entered"]);
     let prefix = format!("<{}> ", sender.name);
     let growth = Growth::of_peak(server);
-    let talk = talk_all(&sender, count);
-    // The room gets no further than the slow one's backlog and what the sockets hold; this much it gets.
+    let talk = Talk::start(&sender, count);
+    let reading = thread::spawn({
+        let prefix = prefix.clone();
+        move || {
+            let mut tally = Tally::default();
+            tally.read(&mut reader, &prefix, count, LENGTH);
+            tally
+        }
+    });
+    talk.wait_held_up();
     let mut tally = Tally::default();
-    tally.read(&mut reader, &prefix, 200, LENGTH);
-    let mut slow_tally = Tally::default();
-    for to in (200..=count).step_by(200) {
-        slow_tally.read(&mut slow, &prefix, to, LENGTH);
-        tally.read(&mut reader, &prefix, to, LENGTH);
-    }
-    talk.join().expect("it could send everything");
-    for (name, tally) in [("the reader", tally), ("the slow one", slow_tally)] {
-        assert_eq!((tally.lines, tally.gaps), (count, 0), "{name}");
-    }
+    tally.read(&mut slow, &prefix, count, LENGTH);
+    assert_eq!(tally.gaps, 0, "the slow one: {tally:?}");
+    let tally = reading.join().expect("it heard enough");
+    assert_eq!(tally.gaps, 0, "the reader: {tally:?}");
+    talk.end();
     growth.expect_below(2 << 10);
 }
 
@@ -273,7 +309,7 @@ fn wait_loses_nothing() {
 fn wait_loses_nothing_over_tcp() {
     check_wait(
         &Server::start(&["--backlog", BACKLOG, "--slow", "wait"]),
-        6000,
+        20_000,
     );
 }
 
@@ -292,12 +328,12 @@ fn whoever_has_used_up_its_time_is_skipped() {
     let [mut reader, sender, mut slow] = server.room();
     let prefix = format!("<{}> ", sender.name);
     let count = 5000;
-    let talk = talk_all(&sender, count);
+    let talk = Talk::start(&sender, count);
     // One second is all that it costs the reader; it could otherwise not end.
     let mut tally = Tally::default();
     tally.read(&mut reader, &prefix, count, LENGTH);
     assert_eq!(tally.gaps, 0, "{tally:?}");
-    talk.join().expect("it could send everything");
+    talk.end();
     reader.expect_line(&format!("*** {} left", sender.name));
     let mut tally = Tally::default();
     tally.read(&mut slow, &prefix, count, LENGTH);
@@ -309,7 +345,7 @@ fn whoever_has_used_up_its_time_is_skipped() {
     for other in [&mut reader, &mut slow] {
         other.expect_notice(&["entered"]);
     }
-    let talk = talk_all(&sender, 1000);
+    let talk = Talk::start(&sender, 1000);
     for number in 0..1000 {
         let line = slow.line();
         assert!(
@@ -322,7 +358,7 @@ fn whoever_has_used_up_its_time_is_skipped() {
             "{line:?} for {number}"
         );
     }
-    talk.join().expect("it could send everything");
+    talk.end();
 }
 
 #[test]
@@ -342,11 +378,11 @@ fn a_bus_closes_whoever_has_used_up_its_time() {
     let mut slow = server.connect();
     let sender = server.connect();
     let count = 5000;
-    let talk = talk_all(&sender, count);
+    let talk = Talk::start(&sender, count);
     let mut tally = Tally::default();
     tally.read(&mut reader, "", count, LENGTH);
     assert_eq!(tally.gaps, 0);
-    talk.join().expect("it could send everything");
+    talk.end();
     server.wait_log("left: too slow");
     let heard = slow.rest();
     assert!(heard.ends_with(b"\n"), "no half line");
@@ -380,12 +416,11 @@ fn a_room_waits_no_longer_for_whoever_is_gone() {
             .replace("entered", "left");
         let prefix = format!("<{}> ", sender.name);
         let count = 8000;
-        let talk = talk_all(&sender, count);
-        let mut tally = Tally::default();
-        tally.read(&mut reader, &prefix, 200, LENGTH);
-        // The sender ends only when the room goes on: the sockets cannot hold that much.
-        assert!(!talk.is_finished());
+        let talk = Talk::start(&sender, count);
+        talk.wait_held_up();
         drop(slow);
+        // With nobody but the reader left, all of it comes, and the leave somewhere in between.
+        let mut tally = Tally::default();
         let mut is_told = false;
         while tally.lines < count {
             let line = reader.line();
@@ -400,7 +435,7 @@ fn a_room_waits_no_longer_for_whoever_is_gone() {
                 }
             }
         }
-        talk.join().expect("it could send everything");
+        talk.end();
         assert!(is_told, "{left:?}");
     }
 }
@@ -417,18 +452,16 @@ fn a_waiting_room_lets_people_come_and_go() {
         "3600",
     ];
     let server = Server::start_unix(&folder, &options);
-    let [mut reader, sender, slow] = server.room();
-    let talk = talk_all(&sender, 3000);
-    let mut tally = Tally::default();
-    let prefix = format!("<{}> ", sender.name);
-    tally.read(&mut reader, &prefix, 200, LENGTH);
+    let [reader, sender, slow] = server.room();
+    let talk = Talk::start(&sender, 3000);
+    talk.wait_held_up();
     for _ in 0..50 {
         // Greeted although the room is held up.
         drop(server.join());
     }
-    assert!(!talk.is_finished());
+    talk.wait_held_up();
     drop((slow, reader));
-    talk.join().expect("it could send everything");
+    talk.end();
 }
 
 #[test]
@@ -457,4 +490,39 @@ fn a_hundred_thousand_lines_reach_twenty_readers_whole() {
             "complete and in order"
         );
     }
+}
+
+#[test]
+fn whoever_talks_and_never_reads_misses_others_lines_only() {
+    let folder = Folder::new();
+    let server = Server::start_unix(&folder, &["--backlog", BACKLOG]);
+    let [mut reader, mut sender, mut slow] = server.room();
+    let prefix = format!("<{}> ", sender.name);
+    let own = format!("<{}> mine", slow.name);
+    let count = 3000;
+    // It speaks after each line, so that its own stand among those it has not had, more than are kept apart.
+    for number in 0..count {
+        talk(&mut sender, &mut reader, &prefix, number..number + 1);
+        slow.say("mine");
+        reader.expect_line(&own);
+        sender.expect_line(&own);
+    }
+    let mut tally = Tally::default();
+    tally.read(&mut slow, &prefix, count, LENGTH);
+    assert!(tally.gaps > 0, "{tally:?}");
+    assert_eq!(slow.sync(), [""; 0]);
+}
+
+#[test]
+fn a_line_longer_than_the_backlog_reaches_whoever_reads() {
+    let server = Server::start(&["--max-line", "4M", "--backlog", "64K"]);
+    let [mut reader, mut sender] = server.room();
+    let text = "x".repeat(4 << 20);
+    let line = format!("<{}> {text}", sender.name);
+    let mut writer = sender.writer();
+    let sending = thread::spawn(move || writer.write_all(format!("{text}\n").as_bytes()));
+    reader.expect_line(&line);
+    sending.join().expect("no panic").expect("the server reads");
+    sender.say("short");
+    reader.expect_line(&format!("<{}> short", sender.name));
 }

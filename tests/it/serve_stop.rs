@@ -1,6 +1,6 @@
 //! How a server ends, and that it rests until then.
 
-use crate::harness::{Client, Folder, Server, numbered, until};
+use crate::harness::{Client, Folder, Server, numbered, unix, until};
 use rustix::process::Signal;
 use std::io::Write;
 use std::thread;
@@ -29,6 +29,19 @@ fn a_stop_is_announced_and_ends_with_0() {
             start.elapsed() < Duration::from_secs(4),
             "it need not wait for anybody"
         );
+    }
+}
+
+#[test]
+fn clients_that_do_not_go_by_themselves_do_not_keep_it() {
+    let mut server = Server::start(&[]);
+    let mut people: [Client; 3] = server.room();
+    people[0].send("half a line");
+    server.signal(Signal::TERM);
+    assert_eq!(server.expect_exit(GRACE).code(), Some(0));
+    for person in &mut people[1..] {
+        person.expect_line("*** the server is closing");
+        person.expect_eof();
     }
 }
 
@@ -191,9 +204,27 @@ fn nothing_happens_while_nobody_speaks() {
     {
         client.send("/ping");
     }
+    let stuck = [
+        Stuck::new(&folder, "skip", &[], "never read\n"),
+        Stuck::new(
+            &folder,
+            "close",
+            &["--bare", "--slow", "close"],
+            "never read\n",
+        ),
+        Stuck::new(
+            &folder,
+            "wait",
+            &["--slow", "wait", "--slow-timeout", "3600"],
+            "never read\n",
+        ),
+        Stuck::new(&folder, "replies", &[], "/help\n"),
+    ];
     let activities = || {
+        let stuck = stuck.iter().map(|stuck| &stuck.server);
         servers
             .iter()
+            .chain(stuck)
             .map(|server| activity(server.pid()))
             .collect::<Vec<_>>()
     };
@@ -206,4 +237,36 @@ fn nothing_happens_while_nobody_speaks() {
     // Here time itself is what is tested.
     thread::sleep(Duration::from_secs(2));
     assert_eq!(activities(), before);
+}
+
+/// A server that has something to write which nobody takes, and perhaps something to read that it must not.
+struct Stuck {
+    server: Server,
+    _people: [Client; 2],
+}
+
+impl Stuck {
+    /// Starts one at a socket called `name`, and sends it `line` until it takes no more, or has had plenty.
+    fn new(folder: &Folder, name: &str, options: &[&str], line: &str) -> Self {
+        let address = unix(&folder.path(name));
+        let server = Server::start(&[&["-l", &address], options].concat());
+        let people = [server.connect(), server.connect()];
+        let mut writer = people[1].writer();
+        writer.set_nonblocking(true).expect("the option");
+        let lines = line.repeat(10_000);
+        let (mut sent, mut refused) = (0, 0);
+        while refused < 10 && sent < 4 << 20 {
+            match writer.write(&lines.as_bytes()[sent % lines.len()..]) {
+                Ok(n) => (sent, refused) = (sent + n, 0),
+                Err(_) => {
+                    refused += 1;
+                    thread::sleep(Duration::from_millis(10));
+                }
+            }
+        }
+        Self {
+            server,
+            _people: people,
+        }
+    }
 }
