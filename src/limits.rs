@@ -18,7 +18,7 @@ pub const TURN_SHARE: usize = 4;
 pub const ACCEPTS: usize = 256;
 /// How long accepting rests after the system refused a descriptor or memory for one more. Another
 /// connection's end tries again at once.
-pub const ACCEPT_PAUSE: Millis = 100;
+pub const ACCEPT_PAUSE: Millis = 150;
 
 /// A log's chunk: the unit in which memory is taken, dropped and given back. With the smallest
 /// backlogs it shrinks, so that a reader is never held to much more than its backlog.

@@ -269,8 +269,9 @@ impl Fanout {
     /// The reader's socket takes bytes again.
     pub fn unblock(&mut self, id: ReaderId) {
         let reader = reader(&mut self.readers, id);
-        reader.blocked = None;
-        mark_due(reader, id, &mut self.due);
+        if reader.blocked.take().is_some() {
+            mark_due(reader, id, &mut self.due);
+        }
     }
 
     /// Takes a reader out of its feed and drops what is to be written to it, but for the rest of the

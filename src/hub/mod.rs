@@ -436,8 +436,7 @@ impl<S: Stream> Hub<S> {
             if let Phase::Draining { linger } = connection.phase
                 && !self.post.fanout.is_pending(id)
             {
-                let closes = connection.stream.shutdown_write();
-                if closes.is_err() || connection.ended {
+                if connection.ended || connection.stream.shutdown_write().is_err() {
                     connection.phase = Phase::Over;
                 } else if linger {
                     connection.phase = Phase::Lingering;
