@@ -2,7 +2,7 @@
 //!
 //! Never knows what a line means, nor who else is connected.
 
-use crate::chat::{Listing, Origin};
+use crate::chat::{Listing, Origin, Reason};
 use crate::wire::lines::Decoder;
 use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
@@ -17,7 +17,8 @@ pub trait Stream: Read + Write {
 #[derive(Debug)]
 pub enum Why {
     ClosedByPeer,
-    Quit,
+    /// The rules say so.
+    Dismissed(Reason),
     TooSlow,
     LineTooLong,
     Full,
@@ -30,7 +31,10 @@ impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ClosedByPeer => f.write_str("closed by peer"),
-            Self::Quit => f.write_str("quit"),
+            Self::Dismissed(Reason::Quit) => f.write_str("quit"),
+            Self::Dismissed(Reason::Kicked) => f.write_str("thrown out"),
+            Self::Dismissed(Reason::Banned) => f.write_str("banned"),
+            Self::Dismissed(Reason::WrongPassword) => f.write_str("too many wrong passwords"),
             Self::TooSlow => f.write_str("too slow"),
             Self::LineTooLong => f.write_str("line too long"),
             Self::Full => f.write_str("the server is full"),
@@ -165,6 +169,13 @@ impl<S: Stream> Connection<S> {
         self.input
             .as_ref()
             .is_some_and(|input| !input.unread.is_empty())
+    }
+
+    /// Bytes of memory held for its input.
+    pub fn held(&self) -> usize {
+        let held =
+            |input: &Input| size_of::<Input>() + input.decoder.held() + input.unread.capacity();
+        self.input.as_deref().map_or(0, held)
     }
 
     /// Whether a long answer is being given.

@@ -7,6 +7,7 @@ use crate::connection::Stream;
 use crate::hub::{self, Hub};
 use crate::limits::{self, Millis};
 use crate::listen::{self, Bound, Listener, SocketFile};
+use crate::system;
 use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use mio::{Events, Interest, Poll, Registry, Token, event::Source};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -221,12 +222,11 @@ impl Server {
             Entrance::Unix(listener) => {
                 let (stream, _) = listener.accept()?;
                 self.unix_count = self.unix_count.wrapping_add(1);
-                (
-                    Socket::Unix(stream),
-                    Origin::Unix {
-                        number: self.unix_count,
-                    },
-                )
+                let origin = Origin::Unix {
+                    number: self.unix_count,
+                    own: system::is_own_user(&stream),
+                };
+                (Socket::Unix(stream), origin)
             }
         };
         let token = Token(self.hub.next_id() as usize);

@@ -34,6 +34,20 @@ pub fn raise_file_limit() -> u64 {
     soft
 }
 
+/// Whether the other end of a Unix socket is a process of the user who runs this one. Told by the kernel on Linux;
+/// nobody is elsewhere.
+pub fn is_own_user(socket: &impl std::os::fd::AsFd) -> bool {
+    #[cfg(target_os = "linux")]
+    let is_own = rustix::net::sockopt::socket_peercred(socket)
+        .is_ok_and(|peer| peer.uid == rustix::process::geteuid());
+    #[cfg(not(target_os = "linux"))]
+    let is_own = {
+        _ = socket;
+        false
+    };
+    is_own
+}
+
 /// Limits the growing pause between two attempts to send unanswered data again (the kernel's own
 /// limit is two minutes). Linux 6.15 and later; `InvalidInput` or `ENOPROTOOPT` elsewhere.
 #[cfg(target_os = "linux")]

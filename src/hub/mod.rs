@@ -10,15 +10,17 @@
 //! cannot be dealt with: whoever must wait is not read from, and the kernel tells the peer.
 
 mod post;
+mod rate;
 mod timers;
 
-use crate::chat::{self, Chat, LOBBY_ID, Notice, Origin};
+use crate::chat::{self, Chat, Figures, LOBBY_ID, Moment, Notice, Origin, Wall};
 use crate::connection::{Connection, Fill, Input, Phase, Stream, Why};
 use crate::fanout::{self, Fanout, Slow};
 use crate::limits::{self, Millis};
 use crate::wire::lines::{Framing, Item};
 use crate::wire::plain;
 use post::Post;
+use rate::Rate;
 use slab::Slab;
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -41,6 +43,12 @@ pub struct Config {
     /// How long a line without an end may rest before it counts as one.
     pub unterminated: Option<Millis>,
     pub hide_addresses: bool,
+    /// Lines replayed to whoever enters a room.
+    pub history: usize,
+    pub password: Option<String>,
+    pub admin_password: Option<String>,
+    /// Whether [`Hub::take_records`] is asked for the public lines.
+    pub records: bool,
 }
 
 /// All connections of a server.
@@ -71,6 +79,12 @@ pub struct Hub<S> {
     framing: Framing,
     stopping: bool,
     now: Millis,
+    lines_in: u64,
+    rate: Rate,
+    /// The time of day, as the event loop last said.
+    wall: Wall,
+    /// When the hub was made.
+    born: Millis,
 }
 
 impl<S: Stream> Hub<S> {
@@ -85,13 +99,16 @@ impl<S: Stream> Hub<S> {
         let chat = Chat::new(chat::Settings {
             welcome: config.welcome.clone(),
             hide_addresses: config.hide_addresses,
+            history: config.history,
+            password: config.password.clone(),
+            admin_password: config.admin_password.clone(),
         });
         Self {
             connections: Slab::new(),
             open: 0,
             per_ip: HashMap::new(),
             chat,
-            post: Post::new(fanout),
+            post: Post::new(fanout, config.records),
             timers: Timers::default(),
             ready: VecDeque::new(),
             waiting: Vec::new(),
@@ -105,6 +122,10 @@ impl<S: Stream> Hub<S> {
             },
             stopping: false,
             now: 0,
+            lines_in: 0,
+            rate: Rate::default(),
+            wall: Wall::default(),
+            born: 0,
             config,
         }
     }
@@ -145,8 +166,10 @@ impl<S: Stream> Hub<S> {
         if self.config.bare {
             self.post.join(id, LOBBY_ID);
         } else {
+            let moment = self.moment();
             self.chat
-                .arrive(id, origin, self.now, &mut |event| self.post.deliver(event));
+                .arrive(id, origin, moment, &mut |event| self.post.deliver(event));
+            self.see_to_dismissed();
         }
         id
     }
@@ -175,6 +198,23 @@ impl<S: Stream> Hub<S> {
         self.flush();
         self.see_out();
         self.wake_waiting();
+        self.rate.count(now, self.post.fanout.delivered());
+    }
+
+    /// Says what time of day it is, from here on.
+    pub fn set_wall(&mut self, wall: Wall) {
+        self.wall = wall;
+    }
+
+    /// Adds a line of an earlier run to a room's history. Oldest first.
+    pub fn remember(&mut self, room: &str, line: chat::Line) {
+        self.chat.remember(room, line);
+    }
+
+    /// The public lines since the last call, in the form of a transcript, and how many they are. The buffer that
+    /// is given will take the next ones.
+    pub fn take_records(&mut self, buffer: Vec<u8>) -> (Vec<u8>, u64) {
+        self.post.take_records(buffer)
     }
 
     /// Whether the next turn has something to do at once.
@@ -362,19 +402,59 @@ impl<S: Stream> Hub<S> {
             self.post.relay(LOBBY_ID, id, line);
             return None;
         }
+        self.lines_in += 1;
+        let moment = self.moment();
         let Self {
             chat,
             post,
             scratch,
-            now,
             ..
         } = self;
         let command = plain::parse(line, scratch);
-        let listing = chat.command(id, command, *now, &mut |event| post.deliver(event));
-        while let Some(id) = self.post.dismissed.pop() {
-            self.end(id, Why::Quit);
-        }
+        let listing = chat.command(id, command, moment, &mut |event| post.deliver(event));
+        self.see_to_dismissed();
+        self.report();
         listing
+    }
+
+    /// Sees those out whom the rules have dismissed.
+    fn see_to_dismissed(&mut self) {
+        while let Some((id, reason)) = self.post.dismissed.pop() {
+            self.end(id, Why::Dismissed(reason));
+        }
+    }
+
+    /// Gives the figures to those who asked for them.
+    fn report(&mut self) {
+        while let Some(to) = self.post.reports.pop() {
+            let (behind, most_behind) = self.post.fanout.behind();
+            let inputs = self
+                .connections
+                .iter()
+                .map(|(_, connection)| connection.held())
+                .sum::<usize>();
+            let figures = Figures {
+                people: self.chat.people(),
+                visitors: self.chat.visitors(),
+                rooms: self.chat.rooms(),
+                lines_in: self.lines_in,
+                lines_out: self.post.lines,
+                per_second: self.rate.per_second(self.now),
+                behind,
+                most_behind,
+                skipped: self.post.fanout.skipped(),
+                memory: self.post.fanout.memory() + self.chat.memory() + inputs,
+                uptime: self.now - self.born,
+            };
+            self.post.tell(to, Notice::Figures(&figures));
+        }
+    }
+
+    fn moment(&self) -> Moment {
+        Moment {
+            ticks: self.now,
+            wall: self.wall,
+        }
     }
 
     /// Goes on with a long answer, if there is one and its reader has nearly taken what there is.
@@ -577,7 +657,7 @@ impl<S: Stream> Hub<S> {
             .filter(|(_, connection)| connection.phase == Phase::Open);
         assert_eq!(open.count(), self.open);
         if !self.config.bare && !self.stopping {
-            assert_eq!(self.chat.people(), self.open);
+            assert_eq!(self.chat.people() + self.chat.visitors(), self.open);
         }
     }
 }
