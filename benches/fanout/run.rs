@@ -248,7 +248,8 @@ impl Entry {
 
     fn take_setup(&mut self, setup: Setup) {
         let connections = setup.connections as f64;
-        self.cpu.push(setup.cpu_ns as f64 / connections);
+        self.cpu
+            .extend(setup.cpu_ns.map(|cpu| cpu as f64 / connections));
         if let Some(time) = setup.greeted_in {
             self.connections_per_second
                 .push(connections / time.as_secs_f64());
