@@ -77,13 +77,15 @@ pub struct Options {
 }
 
 impl Options {
+    /// Many short repeats rather than a few long ones: one bad moment then spoils one of many pairs,
+    /// and the median does not see it.
     pub fn measure(&self, kind: Kind, readers: usize) -> Measure {
         let (repeats, closed, open, rate) = match (kind, readers) {
-            (Kind::Lines(_), ..=31) => (3, 0.2, 0.2, 1_000.0),
-            (Kind::Lines(_), ..=316) => (5, 0.35, 0.25, 400.0),
-            (Kind::Lines(_), ..=3162) => (5, 0.4, 0.4, 50.0),
+            (Kind::Lines(_), ..=31) => (5, 0.1, 0.1, 1_000.0),
+            (Kind::Lines(_), ..=316) => (9, 0.15, 0.15, 400.0),
+            (Kind::Lines(_), ..=3162) => (9, 0.2, 0.2, 50.0),
             (Kind::Lines(_), _) => (2, 0.8, 1.0, 5.0),
-            (Kind::Talk(_), _) => (5, 0.3, 0.25, 200.0),
+            (Kind::Talk(_), _) => (7, 0.2, 0.15, 200.0),
             (Kind::Stuck, _) => (12, 0.0, 0.5, 50.0),
             (Kind::Idle, _) => (2, 0.0, 0.0, 0.0),
         };

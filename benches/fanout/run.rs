@@ -132,7 +132,15 @@ impl Runner<'_> {
         }
         order.retain(|&(repeat, _, index)| repeat < repeats(index));
         if together {
-            order.sort_by_key(|&(repeat, peer, index)| (index, repeat, peer));
+            // There and back, so that neither always comes first.
+            let turn = |repeat: usize, peer| {
+                if repeat.is_multiple_of(2) {
+                    peer
+                } else {
+                    peers - peer
+                }
+            };
+            order.sort_by_key(|&(repeat, peer, index)| (index, repeat, turn(repeat, peer)));
         }
         order
     }

@@ -16,14 +16,15 @@ use crate::server::Peer;
 const FLOOD_BYTES: usize = 1_500_000;
 const FLOOD_LINE: usize = 1_000;
 const FLOOD_BATCH: usize = 32;
-const WARM: Duration = Duration::from_millis(60);
+/// How often the two servers take turns within one.
+const SPELLS: u32 = 5;
 
 pub struct Pair {
     well: Stage,
     stuck: Stage,
 }
 
-/// What one turn with each server came to.
+/// What a turn with both servers came to.
 pub struct Turn {
     pub well: Spell,
     pub stuck: Spell,
@@ -53,9 +54,13 @@ impl Pair {
         Ok(pair)
     }
 
+    /// `time` with each server, in spells short enough that both meet the same moods of the machine.
     pub fn turn(&mut self, peer: &dyn Peer, rate: f64, time: Duration) -> Result<Turn, String> {
-        let well = spell(&mut self.well, peer, rate, time)?;
-        let stuck = spell(&mut self.stuck, peer, rate, time)?;
+        let (mut well, mut stuck) = (Spell::new(), Spell::new());
+        for _ in 0..SPELLS {
+            well.go_on(&mut self.well, peer, rate, time / SPELLS)?;
+            stuck.go_on(&mut self.stuck, peer, rate, time / SPELLS)?;
+        }
         self.check_stuck()?;
         Ok(Turn { well, stuck })
     }
@@ -72,26 +77,36 @@ impl Pair {
     }
 }
 
-fn spell(stage: &mut Stage, peer: &dyn Peer, rate: f64, time: Duration) -> Result<Spell, String> {
-    let mut latencies = latencies();
-    let mut delivered = 0;
-    stage.open(peer, 1, rate, WARM, |_, _| {})?;
-    let cpu = stage.server.cpu()?;
-    let started = Instant::now();
-    stage.open(peer, 1, rate, time, |due, reached| {
-        if reached == Reached::One {
-            record(&mut latencies, due, Instant::now());
-            delivered += 1;
+impl Spell {
+    fn new() -> Spell {
+        let slice = Slice {
+            delivered: 0,
+            seconds: 0.0,
+            cpu_ns: 0,
+        };
+        Spell {
+            latencies: latencies(),
+            slice,
         }
-    })?;
-    let seconds = started.elapsed().as_secs_f64();
-    let cpu_ns = stage.server.cpu()? - cpu;
-    Ok(Spell {
-        latencies,
-        slice: Slice {
-            delivered,
-            seconds,
-            cpu_ns,
-        },
-    })
+    }
+
+    fn go_on(
+        &mut self,
+        stage: &mut Stage,
+        peer: &dyn Peer,
+        rate: f64,
+        time: Duration,
+    ) -> Result<(), String> {
+        let cpu = stage.server.cpu()?;
+        let started = Instant::now();
+        stage.open(peer, 1, rate, time, |due, reached| {
+            if reached == Reached::One {
+                record(&mut self.latencies, due, Instant::now());
+                self.slice.delivered += 1;
+            }
+        })?;
+        self.slice.seconds += started.elapsed().as_secs_f64();
+        self.slice.cpu_ns += stage.server.cpu()? - cpu;
+        Ok(())
+    }
 }
