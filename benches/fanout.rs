@@ -45,6 +45,7 @@ mod talk;
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::error::ErrorKind;
 
@@ -60,6 +61,8 @@ const FLOOR_FLAG: &str = "--floor-server";
 const LAUNCH_FLAG: &str = "--launch";
 /// `cargo bench` adds this; `cargo test` does not.
 const BENCH_FLAG: &str = "--bench";
+/// From so many percent of the time on, waiting for a core shows in the figures.
+const DISTURBED: f64 = 2.0;
 
 fn main() -> ExitCode {
     let mut arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -133,7 +136,7 @@ fn measure(options: &Options) -> ExitCode {
         stdout,
         "{}{}",
         table::for_people(&rows),
-        footer(options, cores, &rows)
+        footer(options, cores, &rows, runner.progress.passed())
     );
     if let Some(path) = &options.csv
         && let Err(error) = std::fs::write(path, table::csv(&rows))
@@ -157,7 +160,7 @@ fn measure(options: &Options) -> ExitCode {
 }
 
 /// How to read the table, what was required, and on which machine it was made.
-fn footer(options: &Options, cores: Cores, rows: &[Row]) -> String {
+fn footer(options: &Options, cores: Cores, rows: &[Row], passed: Duration) -> String {
     let line_bytes = options.line_bytes;
     let short = if options.check {
         "A short run: its figures mean little.\n"
@@ -176,8 +179,24 @@ fn footer(options: &Options, cores: Cores, rows: &[Row]) -> String {
         together and serves them with one send.\n\
         B/idle: growth of resident memory for each idle connection; conn/s: connected and greeted.\n\
         Text of {line_bytes} bytes a line; snug adds the speaker's name.\n{short}\n\
-        {}\n{}",
+        {}\n{}\n{}",
         table::verdicts(rows),
         machine::facts(cores),
+        disturbance(passed),
     )
+}
+
+/// Whether other programs took part: on a busy machine the costs hold, more or less, and the latencies
+/// do not.
+fn disturbance(passed: Duration) -> String {
+    let Some(waited) = machine::waited_for_core() else {
+        return "Whether other programs disturbed this run is not known.".to_owned();
+    };
+    let share = 100.0 * waited.as_secs_f64() / passed.as_secs_f64().max(f64::MIN_POSITIVE);
+    let verdict = if share < DISTURBED {
+        "undisturbed"
+    } else {
+        "DISTURBED by other programs"
+    };
+    format!("This run was {verdict}: the load waited {share:.1} % of the time for its core.")
 }
