@@ -1,4 +1,48 @@
-//! snug: a chat and broadcast server for small machines.
+//! snug: a chat and broadcast server for small machines. One thread, one process, a readiness loop.
+//!
+//! # A turn
+//!
+//! The oldest chat servers ask `select` who is ready, read, and write to everybody. So does snug:
+//!
+//! ```text
+//!            ┌──────────────────────────── one turn ─────────────────────────────┐
+//!   poll ──> │ read ──> lines ──> commands ──> rules ──> events ──> room logs    │
+//!            │                                                 │                 │
+//!            │                     one write for each reader <─┘  flush          │
+//!            └───────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! What differs is where a message waits. A room has one log of encoded lines, and a member is a
+//! cursor into it. To publish is to append once, whoever is in the room. At the end of the turn each
+//! member gets one `write` of what lies between its cursor and the log's end. Who lags is whoever's cursor
+//! is behind, and a thousand people who lag cost one log, not a thousand queues.
+//!
+//! # Where things are
+//!
+//! Imports go one way, downwards in this list.
+//!
+//! | module | owns | never |
+//! | --- | --- | --- |
+//! | [`limits`] | the limits that no option sets | |
+//! | [`chat`] | the rules: people, names, rooms; commands in, events out | bytes, sockets, clocks |
+//! | [`wire`] | lines out of bytes, dialects, what may reach a terminal | sockets, rooms |
+//! | [`fanout`] | room logs, cursors, queues: what is still to be written to whom | sockets |
+//! | [`connection`] | one stream: fill, write, how it ends | who else there is |
+//! | [`hub`] | all connections, and the turn that joins the parts above | mio |
+//! | [`address`], [`listen`], [`system`], [`logger`] | where to listen, the sockets for it, the file limit, the log | the chat |
+//! | [`server`] | the server's event loop: poll, listeners, signals, clock | rules |
+//! | [`client`] | the client's own small loop over standard input and a socket | the server's parts but for [`wire`] |
+//! | [`cli`] | the command line, exit codes | |
+//!
+//! # What holds everywhere
+//!
+//! - The rules do no I/O: they are told who asks for what and when, and say what happens.
+//! - No handler writes to a socket. [`hub::Hub::turn`] does, once, when all that came in has been dealt with.
+//! - No line is ever split between readers or at a gap, and none is copied for a reader that keeps up.
+//! - No number of a connection is given anew within the turn in which its bearer went.
+//! - No more is read than can be dealt with: what must wait stays in the kernel, and its sender is told so by TCP.
+//! - Nothing grows without a limit; the limits stand in [`limits`] or have an option.
+//! - Nobody but the two event loops knows of mio, and nobody but they looks at a clock.
 #![deny(unsafe_code)]
 
 #[cfg(not(unix))]

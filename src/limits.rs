@@ -18,7 +18,7 @@ pub const TURN_SHARE: usize = 4;
 pub const ACCEPTS: usize = 256;
 /// How long accepting rests after the system refused a descriptor or memory for one more. Another
 /// connection's end tries again at once.
-pub const ACCEPT_PAUSE: Millis = 100;
+pub const ACCEPT_PAUSE: Millis = 150;
 
 /// A log's chunk: the unit in which memory is taken, dropped and given back. With the smallest
 /// backlogs it shrinks, so that a reader is never held to much more than its backlog.
@@ -30,6 +30,10 @@ pub const SLICES: usize = 16;
 /// Segments that one reader's queue may hold: a client that talks but never reads adds one with
 /// each line. Past that its oldest ranges are given up as if the backlog had lost them.
 pub const SEGMENTS: usize = 1024;
+/// A reader that took nothing for so long has stopped: nobody waits for it, unless by `--slow wait`.
+pub const STALL: Millis = 100;
+/// How long a room waits for readers that are behind but take what they can, unless by `--slow wait`.
+pub const PATIENCE: Millis = 1_000;
 /// Unread replies past which nothing more is read from a client (contract, section 4).
 pub const REPLIES: usize = 64 << 10;
 /// Long answers are made in pieces of about this size, each when the one before is nearly written.

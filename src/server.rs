@@ -132,6 +132,9 @@ impl Server {
             let now = self.now();
             self.accept(now);
             self.hub.turn(now);
+            if self.hub.len() < self.rested_at {
+                self.resting = None;
+            }
             if let Some(stop_at) = self.stop_at
                 && (self.hub.is_empty() || now >= stop_at)
             {
@@ -177,10 +180,7 @@ impl Server {
 
     /// Lets in whoever waits, listener by listener, so many at a time.
     fn accept(&mut self, now: Millis) {
-        if self
-            .resting
-            .is_some_and(|until| now < until && self.hub.len() >= self.rested_at)
-        {
+        if self.resting.is_some_and(|until| now < until) {
             return;
         }
         self.resting = None;

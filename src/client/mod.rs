@@ -1,4 +1,37 @@
 //! `snug connect`: one loop over standard input and the socket.
+//!
+//! ```text
+//! standard input ─ input ─▶ outgoing ─▶ link ─▶ socket
+//! standard output ◀─ output ◀─ printer ◀─ link ◀─ socket
+//! ```
+//!
+//! Each arrow holds back the one before it when it is full, and neither direction holds up the
+//! other. Every buffer has a limit, which stands with it.
+//!
+//! - [`event_loop`]: the only part that knows mio; tells the session what became ready
+//! - [`session`]: one turn, top to bottom; what follows when something ends
+//! - [`link`], [`dial`]: the socket, connected and on its way there
+//! - [`input`], [`output`], [`ready`]: the standard streams, which are shared with the shell and so never
+//!   made non-blocking
+//! - [`outgoing`], [`printer`], [`paint`], [`backoff`], [`fifo`]: pure, no I/O and no clock
+//! - [`clock`], [`words`]: the time before a line, the lines on standard error
+//!
+//! A line editor for terminals will stand between `input` and `outgoing`, and before `output`.
+
+mod backoff;
+mod clock;
+mod dial;
+mod event_loop;
+mod fifo;
+mod input;
+mod link;
+mod outgoing;
+mod output;
+mod paint;
+mod printer;
+mod ready;
+mod session;
+mod words;
 
 use crate::address::Address;
 use std::process::ExitCode;
@@ -32,6 +65,9 @@ pub struct Config {
 }
 
 /// Runs the client until its end and gives its exit code: 0 done, 1 failed (contract, section 1).
-pub fn run(_config: &Config) -> ExitCode {
-    ExitCode::SUCCESS
+///
+/// A stop by signal is an end like any other. So is a closed standard output: whoever read it had
+/// enough, which is how `| head -1` ends a pipeline.
+pub fn run(config: &Config) -> ExitCode {
+    event_loop::run(config).into()
 }

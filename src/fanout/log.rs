@@ -81,17 +81,18 @@ impl Log {
     }
 
     /// Appends one line of at most `length` bytes. `write` appends it to what it is given, with its
-    /// newline and no other.
-    pub fn append(&mut self, length: usize, write: impl FnOnce(&mut Vec<u8>)) {
+    /// newline and no other. Whether a chunk was begun for it.
+    pub fn append(&mut self, length: usize, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         let fits = |chunk: &Chunk| chunk.bytes.len() + length <= self.chunk_size;
-        if !self.chunks.back().is_some_and(fits) {
+        let begins = !self.chunks.back().is_some_and(fits);
+        if begins {
             self.chunks.push_back(Chunk {
                 start: self.end,
                 bytes: Vec::new(),
             });
         }
         let Some(chunk) = self.chunks.back_mut() else {
-            return;
+            return begins;
         };
         let (size, capacity) = (chunk.bytes.len(), chunk.bytes.capacity());
         if size + length > capacity {
@@ -108,6 +109,7 @@ impl Log {
         self.memory += chunk.bytes.capacity() - capacity;
         self.end.at += (chunk.bytes.len() - size) as u64;
         self.end.line += 1;
+        begins
     }
 
     /// The first piece of what is held from `from` on: up to the log's end, if one chunk has it all.

@@ -13,8 +13,10 @@
 //! settles each feed: clears a log that nobody needs, drops the oldest chunk of one that is too long,
 //! holds a room up or lets it go on.
 
+mod flush;
 pub mod log;
 pub mod queue;
+mod slow;
 
 use crate::limits::{self, Millis};
 use log::{Cursor, Log};
@@ -22,6 +24,7 @@ use queue::{FeedId, Queue, Segment};
 use slab::Slab;
 use std::collections::VecDeque;
 use std::io::IoSlice;
+use std::num::NonZeroU32;
 
 /// Names a reader; the caller chooses the numbers, small ones first.
 pub type ReaderId = u32;
@@ -45,9 +48,33 @@ pub struct Settings {
     pub slow: Slow,
     /// How long a reader may hold its room up under [`Slow::Wait`].
     pub slow_timeout: Millis,
+    /// A reader that took nothing for so long has stopped: unless under [`Slow::Wait`], nobody waits for it.
+    pub stall: Millis,
     /// The line that tells a reader how many it missed. `None`: the dialect has no such line, and a
     /// reader that missed one is given up.
     pub gap: Option<fn(u64) -> Vec<u8>>,
+}
+
+/// A room that is held up.
+#[derive(Clone, Copy, Debug)]
+struct Hold {
+    since: Millis,
+    /// When it is to be looked at again.
+    check: Millis,
+}
+
+/// A point in time in four bytes, of which every reader has one. Ages are right up to 49 days.
+#[derive(Clone, Copy, Debug)]
+struct Stamp(NonZeroU32);
+
+impl Stamp {
+    fn new(now: Millis) -> Self {
+        Self(NonZeroU32::MIN | now as u32)
+    }
+
+    fn age(self, now: Millis) -> u32 {
+        (now as u32 | 1).wrapping_sub(self.0.get())
+    }
 }
 
 /// Not in any feed.
@@ -60,11 +87,11 @@ struct Reader {
     /// The feed whose tail this reader has, or [`NOWHERE`]; and its index in that feed's `members`.
     feed: FeedId,
     seat: u32,
-    /// The last write was cut short; none is tried before [`Fanout::unblock`].
-    blocked: bool,
+    /// Since when no write is tried, because the last one was cut short; until [`Fanout::unblock`].
+    blocked: Option<Stamp>,
     /// Listed in `due`.
     due: bool,
-    /// Has used up its time under [`Slow::Wait`] and holds nobody up until it has caught up.
+    /// Has stopped for too long, and holds nobody up until it has caught up.
     excused: bool,
     /// Listed in `too_slow`: behind what it missed, nothing is written to it before it is [`Fanout::cut`].
     given_up: bool,
@@ -86,8 +113,8 @@ struct Feed {
     trailing: Vec<ReaderId>,
     /// Ranges of this log in all queues.
     ranges: usize,
-    /// Since when what its members say waits.
-    held: Option<Millis>,
+    /// What its members say waits.
+    held: Option<Hold>,
     /// Listed in `dirty`: there are new lines.
     dirty: bool,
     /// Listed in `touched`: something was added or taken, so it may be time to clear or drop.
@@ -98,6 +125,8 @@ struct Feed {
 #[derive(Debug)]
 pub struct Fanout {
     settings: Settings,
+    /// The time of the last flush.
+    now: Millis,
     feeds: Slab<Feed>,
     readers: Vec<Option<Reader>>,
     dirty: Vec<FeedId>,
@@ -111,6 +140,7 @@ impl Fanout {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
+            now: 0,
             feeds: Slab::new(),
             readers: Vec::new(),
             dirty: Vec::new(),
@@ -149,7 +179,7 @@ impl Fanout {
             queue: None,
             feed: NOWHERE,
             seat: 0,
-            blocked: false,
+            blocked: None,
             due: false,
             excused: false,
             given_up: false,
@@ -210,13 +240,18 @@ impl Fanout {
             self.set_tail_aside(id);
         }
         let feed = &mut self.feeds[feed_id as usize];
-        feed.log.append(length, write);
+        let begins_chunk = feed.log.append(length, write);
         if let Some(id) = author {
             let seat = reader(&mut self.readers, id).seat;
             feed.members[seat as usize].cursor = feed.log.end();
         }
+        let is_long = begins_chunk && feed.log.len() > self.settings.backlog;
         if !std::mem::replace(&mut feed.dirty, true) {
             self.dirty.push(feed_id);
+        }
+        if is_long {
+            // Not only at the turn's end, or a turn's worth would come on top of the backlog.
+            self.trim(feed_id, self.now);
         }
     }
 
@@ -234,8 +269,9 @@ impl Fanout {
     /// The reader's socket takes bytes again.
     pub fn unblock(&mut self, id: ReaderId) {
         let reader = reader(&mut self.readers, id);
-        reader.blocked = false;
-        mark_due(reader, id, &mut self.due);
+        if reader.blocked.take().is_some() {
+            mark_due(reader, id, &mut self.due);
+        }
     }
 
     /// Takes a reader out of its feed and drops what is to be written to it, but for the rest of the
@@ -298,261 +334,13 @@ impl Fanout {
         std::mem::take(&mut self.too_slow)
     }
 
-    /// When a reader will have used up its time, if nothing happens before.
+    /// When it must be seen whether a room is held up any longer, if nothing happens before.
     pub fn next_deadline(&self) -> Option<Millis> {
-        let since = self
+        let checks = self
             .held
             .iter()
-            .filter_map(|&feed| self.feeds[feed as usize].held)
-            .min();
-        since.map(|since| since + self.settings.slow_timeout)
-    }
-
-    /// Writes what is new to everybody who takes it.
-    ///
-    /// `write` is given a reader and slices, and says how many bytes of them it could write; fewer than
-    /// all block the reader until [`Self::unblock`].
-    pub fn flush(&mut self, now: Millis, mut write: impl FnMut(ReaderId, &[IoSlice<'_>]) -> usize) {
-        while let Some(feed_id) = self.dirty.pop() {
-            self.flush_tails(feed_id, &mut write);
-            self.touch(feed_id);
-        }
-        for id in std::mem::take(&mut self.due) {
-            let Some(Some(reader)) = self.readers.get_mut(id as usize) else {
-                continue;
-            };
-            reader.due = false;
-            if !reader.blocked && !reader.given_up {
-                self.flush_reader(id, &mut write);
-            }
-        }
-        // Settling a feed may take the last of it from somebody, so that it is to be settled again.
-        while let Some(feed_id) = self.touched.pop() {
-            self.settle(feed_id, now);
-        }
-        for index in (0..self.held.len()).rev() {
-            let feed_id = self.held[index];
-            self.update_hold(feed_id, now);
-            if self.feeds[feed_id as usize].held.is_none() {
-                self.held.swap_remove(index);
-                self.settle(feed_id, now);
-            }
-        }
-    }
-
-    /// Writes the tail of a feed to those who have nothing before it: nearly always everybody.
-    fn flush_tails(
-        &mut self,
-        feed_id: FeedId,
-        write: &mut impl FnMut(ReaderId, &[IoSlice<'_>]) -> usize,
-    ) {
-        let feed = &mut self.feeds[feed_id as usize];
-        feed.dirty = false;
-        let (start, end) = (feed.log.start(), feed.log.end());
-        for member in &mut feed.members {
-            let reader = reader(&mut self.readers, member.reader);
-            if reader.blocked || reader.given_up {
-                continue;
-            }
-            if reader.queue.is_some() {
-                mark_due(reader, member.reader, &mut self.due);
-                continue;
-            }
-            if member.cursor.at == end.at {
-                continue;
-            }
-            let slice = if member.cursor.at < start.at {
-                &[]
-            } else {
-                feed.log.slice(member.cursor)
-            };
-            if slice.len() as u64 != end.at - member.cursor.at {
-                // Several chunks, or a gap: rare enough to go the long way.
-                mark_due(reader, member.reader, &mut self.due);
-                continue;
-            }
-            let written = write(member.reader, &[IoSlice::new(slice)]);
-            if written == slice.len() {
-                member.cursor = end;
-            } else {
-                member.cursor = feed.log.advance(member.cursor, written);
-                reader.blocked = true;
-            }
-        }
-    }
-
-    /// Writes to one reader until nothing is left or it takes no more.
-    fn flush_reader(
-        &mut self,
-        id: ReaderId,
-        write: &mut impl FnMut(ReaderId, &[IoSlice<'_>]) -> usize,
-    ) {
-        loop {
-            self.tell_gap(id);
-            if reader(&mut self.readers, id).given_up {
-                break;
-            }
-            let mut slices = [IoSlice::new(&[]); limits::SLICES];
-            let filled = self.gather(id, &mut slices);
-            if filled == 0 {
-                break;
-            }
-            let offered: usize = slices[..filled].iter().map(|slice| slice.len()).sum();
-            let written = write(id, &slices[..filled]);
-            self.advance(id, written);
-            if written < offered {
-                reader(&mut self.readers, id).blocked = true;
-                break;
-            }
-        }
-        let feed_id = reader(&mut self.readers, id).feed;
-        if feed_id != NOWHERE {
-            self.touch(feed_id);
-        }
-    }
-
-    /// Fills `slices` with what comes next for a reader, up to the first thing that is not there as bytes.
-    fn gather<'a>(&'a self, id: ReaderId, slices: &mut [IoSlice<'a>]) -> usize {
-        let Some(Some(reader)) = self.readers.get(id as usize) else {
-            return 0;
-        };
-        let mut filled = 0;
-        for segment in reader.queue.iter().flat_map(|queue| &queue.segments) {
-            match segment {
-                _ if filled == slices.len() => return filled,
-                Segment::Bytes { bytes, written } => {
-                    slices[filled] = IoSlice::new(&bytes[*written..]);
-                    filled += 1;
-                }
-                Segment::Range { feed, from, to } => {
-                    let log = &self.feeds[*feed as usize].log;
-                    if from.at < log.start().at {
-                        return filled;
-                    }
-                    let free = &mut slices[filled..];
-                    let pieces = log.slices(*from, *to, free);
-                    let covered: usize = free[..pieces].iter().map(|slice| slice.len()).sum();
-                    filled += pieces;
-                    if (covered as u64) < to.at - from.at {
-                        return filled;
-                    }
-                }
-                Segment::Lost { .. } => return filled,
-            }
-        }
-        if let Some((feed_id, from)) = self.tail(reader) {
-            let log = &self.feeds[feed_id as usize].log;
-            if from.at >= log.start().at {
-                filled += log.slices(from, log.end(), &mut slices[filled..]);
-            }
-        }
-        filled
-    }
-
-    /// Moves a reader past `n` bytes of what [`Self::gather`] gave.
-    fn advance(&mut self, id: ReaderId, mut n: usize) {
-        let reader = reader(&mut self.readers, id);
-        while let Some(queue) = &mut reader.queue {
-            let done = match queue.segments.front_mut() {
-                None => {
-                    reader.queue = None;
-                    break;
-                }
-                Some(Segment::Bytes { bytes, written }) => {
-                    let taken = n.min(bytes.len() - *written);
-                    *written += taken;
-                    queue.private -= taken;
-                    n -= taken;
-                    *written == bytes.len()
-                }
-                Some(Segment::Range { feed, from, to }) => {
-                    let feed_id = *feed;
-                    let feed = &mut self.feeds[feed_id as usize];
-                    let taken = n.min((to.at - from.at) as usize);
-                    *from = if taken as u64 == to.at - from.at {
-                        *to
-                    } else {
-                        feed.log.advance(*from, taken)
-                    };
-                    n -= taken;
-                    let done = from.at == to.at;
-                    if done {
-                        feed.ranges -= 1;
-                        touch(feed, feed_id, &mut self.touched);
-                    }
-                    done
-                }
-                Some(Segment::Lost { .. }) => false,
-            };
-            if !done {
-                return;
-            }
-            queue.segments.pop_front();
-        }
-        if n > 0 && reader.feed != NOWHERE {
-            let feed = &mut self.feeds[reader.feed as usize];
-            let (cursor, end) = (
-                &mut feed.members[reader.seat as usize].cursor,
-                feed.log.end(),
-            );
-            *cursor = if cursor.at + n as u64 == end.at {
-                end
-            } else {
-                feed.log.advance(*cursor, n)
-            };
-        }
-    }
-
-    /// Puts the line that tells of a gap where a reader's next lines are no longer held.
-    fn tell_gap(&mut self, id: ReaderId) {
-        let reader = reader(&mut self.readers, id);
-        let mut missed = 0;
-        while let Some(queue) = &mut reader.queue {
-            match queue.segments.front_mut() {
-                Some(Segment::Lost { lines }) => missed += *lines,
-                Some(Segment::Range { feed, from, to }) => {
-                    let feed_id = *feed;
-                    let feed = &mut self.feeds[feed_id as usize];
-                    let start = feed.log.start();
-                    if to.at > start.at {
-                        if from.at < start.at {
-                            missed += start.line - from.line;
-                            *from = start;
-                        }
-                        break;
-                    }
-                    missed += to.line - from.line;
-                    feed.ranges -= 1;
-                    touch(feed, feed_id, &mut self.touched);
-                }
-                Some(Segment::Bytes { .. }) => break,
-                None => {
-                    reader.queue = None;
-                    break;
-                }
-            }
-            if let Some(queue) = &mut reader.queue {
-                queue.segments.pop_front();
-            }
-        }
-        if reader.queue.is_none() && reader.feed != NOWHERE {
-            let feed = &mut self.feeds[reader.feed as usize];
-            let start = feed.log.start();
-            let cursor = &mut feed.members[reader.seat as usize].cursor;
-            if cursor.at < start.at {
-                missed += start.line - cursor.line;
-                *cursor = start;
-            }
-        }
-        if missed > 0 {
-            match self.settings.gap {
-                Some(gap) => reader
-                    .queue
-                    .get_or_insert_default()
-                    .push_front(gap(missed), 0),
-                None => give_up(reader, id, &mut self.too_slow),
-            }
-        }
+            .filter_map(|&feed| self.feeds[feed as usize].held);
+        checks.map(|hold| hold.check).min()
     }
 
     /// Sets the tail aside in the queue, so that something can come behind it. Afterwards the reader's
@@ -580,223 +368,6 @@ impl Fanout {
         }
         // The hub may ask for a hold; the next flush sees to that.
         self.touch(feed_id);
-    }
-
-    /// Makes room in a queue that has too many segments: all its lines count as missed, its bytes
-    /// stay in order.
-    fn give_up_ranges(&mut self, id: ReaderId) {
-        self.finish_line(id);
-        let reader = reader(&mut self.readers, id);
-        let Some(old) = reader.queue.take() else {
-            return;
-        };
-        let mut new = Queue {
-            private: 0,
-            segments: VecDeque::new(),
-        };
-        let mut missed = 0;
-        let mut gap = None;
-        for segment in old.segments {
-            missed += match segment {
-                Segment::Bytes { bytes, written } if new.segments.is_empty() => {
-                    new.push_front(bytes, written);
-                    continue;
-                }
-                Segment::Bytes { bytes, .. } => {
-                    new.push_bytes(&bytes);
-                    continue;
-                }
-                Segment::Range {
-                    feed: feed_id,
-                    from,
-                    to,
-                } => {
-                    let feed = &mut self.feeds[feed_id as usize];
-                    feed.ranges -= 1;
-                    touch(feed, feed_id, &mut self.touched);
-                    to.line - from.line
-                }
-                Segment::Lost { lines } => lines,
-            };
-            if gap.is_none() {
-                gap = Some(new.segments.len());
-                new.segments.push_back(Segment::Lost { lines: 0 });
-            }
-        }
-        if let Some(Segment::Lost { lines }) = gap.and_then(|at| new.segments.get_mut(at)) {
-            *lines = missed;
-        }
-        reader.queue = Some(Box::new(new));
-        if !self.settings.can_skip() {
-            give_up(reader, id, &mut self.too_slow);
-        }
-    }
-
-    /// Where a reader stands inside a line of a log, gives it a copy of that line, and moves it to
-    /// the next: the log may then go.
-    fn finish_line(&mut self, id: ReaderId) {
-        let reader = reader(&mut self.readers, id);
-        let line = match reader
-            .queue
-            .as_mut()
-            .map(|queue| queue.segments.front_mut())
-        {
-            Some(Some(Segment::Range { feed, from, to })) => {
-                let feed_id = *feed;
-                let feed = &mut self.feeds[feed_id as usize];
-                let line = past_line(&feed.log, from);
-                if line.is_some() && from.at == to.at {
-                    feed.ranges -= 1;
-                    touch(feed, feed_id, &mut self.touched);
-                    reader
-                        .queue
-                        .as_mut()
-                        .and_then(|queue| queue.segments.pop_front());
-                }
-                line
-            }
-            None if reader.feed != NOWHERE => {
-                let feed = &mut self.feeds[reader.feed as usize];
-                past_line(&feed.log, &mut feed.members[reader.seat as usize].cursor)
-            }
-            _ => None,
-        };
-        if let Some((line, written)) = line {
-            reader
-                .queue
-                .get_or_insert_default()
-                .push_front(line, written);
-        }
-    }
-
-    /// Ends a turn for a feed: gives back what nobody needs, and keeps it within the backlog.
-    fn settle(&mut self, feed_id: FeedId, now: Millis) {
-        let feed = &mut self.feeds[feed_id as usize];
-        feed.touched = false;
-        let end = feed.log.end().at;
-        if feed.ranges == 0 && feed.members.iter().all(|member| member.cursor.at == end) {
-            feed.log.clear();
-            feed.trailing.clear();
-        }
-        if self.settings.slow == Slow::Wait && self.feeds[feed_id as usize].held.is_none() {
-            self.update_hold(feed_id, now);
-            if self.feeds[feed_id as usize].held.is_some() {
-                self.held.push(feed_id);
-            }
-        }
-        self.trim(feed_id);
-    }
-
-    /// Drops chunks that nobody needs, and those beyond the backlog that nobody may ask for.
-    fn trim(&mut self, feed_id: FeedId) {
-        if self.feeds[feed_id as usize].log.second_start().is_none() {
-            return;
-        }
-        self.forget_trailing(feed_id);
-        let waits = self.settings.slow == Slow::Wait;
-        let (mut needed, mut waited_for) = (u64::MAX, u64::MAX);
-        self.each_position(feed_id, |_, reader, from| {
-            needed = needed.min(from.at);
-            if waits && !reader.excused {
-                waited_for = waited_for.min(from.at);
-            }
-        });
-        while let Some(second) = self.feeds[feed_id as usize].log.second_start() {
-            let end = self.feeds[feed_id as usize].log.end().at;
-            let over = end - second.at >= self.settings.backlog as u64 && second.at <= waited_for;
-            if second.at > needed && !over {
-                break;
-            }
-            if second.at > needed {
-                self.leave_behind(feed_id, second);
-            }
-            self.feeds[feed_id as usize].log.drop_oldest();
-        }
-    }
-
-    /// Prepares everybody who still needs something before `start` for its loss: the line a reader is
-    /// in is finished from a copy, what is behind it will be counted as missed.
-    fn leave_behind(&mut self, feed_id: FeedId, start: Cursor) {
-        let mut behind = Vec::new();
-        self.each_position(feed_id, |id, _, from| {
-            if from.at < start.at {
-                behind.push(id);
-            }
-        });
-        for id in behind {
-            self.finish_line(id);
-            if !self.settings.can_skip() {
-                give_up(reader(&mut self.readers, id), id, &mut self.too_slow);
-            }
-        }
-    }
-
-    /// Under [`Slow::Wait`], decides whether a feed's members may speak.
-    fn update_hold(&mut self, feed_id: FeedId, now: Millis) {
-        let Self { feeds, readers, .. } = self;
-        let feed = &feeds[feed_id as usize];
-        let end = feed.log.end().at;
-        for member in feed.members.iter().filter(|member| member.cursor.at == end) {
-            let reader = reader(readers, member.reader);
-            reader.excused &= reader.queue.is_some();
-        }
-        let backlog = self.settings.backlog as u64;
-        let (mut worst, mut holders) = (0, Vec::new());
-        self.each_position(feed_id, |id, reader, from| {
-            if reader.excused || reader.given_up {
-                return;
-            }
-            let crowded = reader
-                .queue
-                .as_ref()
-                .is_some_and(|queue| queue.segments.len() > limits::SEGMENTS / 2);
-            let behind = if crowded { backlog + 1 } else { end - from.at };
-            worst = worst.max(behind);
-            if behind > backlog / 2 {
-                holders.push(id);
-            }
-        });
-        let held = match self.feeds[feed_id as usize].held {
-            None => (worst > backlog).then_some(now),
-            Some(_) if holders.is_empty() => None,
-            Some(since) if now < since + self.settings.slow_timeout => Some(since),
-            Some(_) => {
-                for id in holders {
-                    let reader = reader(&mut self.readers, id);
-                    reader.excused = true;
-                    if self.settings.gap.is_none() {
-                        give_up(reader, id, &mut self.too_slow);
-                    }
-                }
-                None
-            }
-        };
-        self.feeds[feed_id as usize].held = held;
-    }
-
-    /// Calls `each` with everybody who has something of a feed still to come, and where that begins.
-    fn each_position(&self, feed_id: FeedId, mut each: impl FnMut(ReaderId, &Reader, Cursor)) {
-        let feed = &self.feeds[feed_id as usize];
-        let end = feed.log.end().at;
-        for member in &feed.members {
-            let Some(Some(reader)) = self.readers.get(member.reader as usize) else {
-                continue;
-            };
-            match first_range(reader, feed_id) {
-                Some(from) => each(member.reader, reader, from),
-                None if member.cursor.at < end => each(member.reader, reader, member.cursor),
-                None => {}
-            }
-        }
-        for &id in &feed.trailing {
-            let Some(Some(reader)) = self.readers.get(id as usize) else {
-                continue;
-            };
-            // Whoever came back is among the members.
-            if let Some(from) = first_range(reader, feed_id).filter(|_| reader.feed != feed_id) {
-                each(id, reader, from);
-            }
-        }
     }
 
     /// The feed and the beginning of a reader's tail, if there is anything in it.
@@ -833,16 +404,6 @@ impl Fanout {
                 touch(feed, *feed_id, &mut self.touched);
             }
         }
-    }
-
-    /// Strikes those off a feed's `trailing` who have had all of it.
-    fn forget_trailing(&mut self, feed_id: FeedId) {
-        let Self { feeds, readers, .. } = self;
-        feeds[feed_id as usize].trailing.retain(|&id| {
-            readers[id as usize]
-                .as_ref()
-                .is_some_and(|reader| first_range(reader, feed_id).is_some())
-        });
     }
 
     fn touch(&mut self, feed_id: FeedId) {
@@ -892,13 +453,6 @@ impl Fanout {
     }
 }
 
-impl Settings {
-    /// Whether a reader can go on behind a gap.
-    fn can_skip(&self) -> bool {
-        self.slow != Slow::Close && self.gap.is_some()
-    }
-}
-
 /// The reader of that name, which must be there: the callers hold what they add.
 fn reader(readers: &mut [Option<Reader>], id: ReaderId) -> &mut Reader {
     match readers.get_mut(id as usize) {
@@ -918,14 +472,6 @@ fn first_range(reader: &Reader, feed_id: FeedId) -> Option<Cursor> {
             Segment::Range { feed, from, .. } if *feed == feed_id => Some(*from),
             _ => None,
         })
-}
-
-/// Moves `from` behind the line it is in; gives a copy of that line, and how much of it is written.
-fn past_line(log: &Log, from: &mut Cursor) -> Option<(Vec<u8>, usize)> {
-    let (line, written) = log.line_around(*from)?;
-    from.at += (line.len() - written) as u64;
-    from.line += 1;
-    Some((line.to_vec(), written))
 }
 
 fn touch(feed: &mut Feed, feed_id: FeedId, touched: &mut Vec<FeedId>) {

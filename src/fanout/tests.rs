@@ -11,6 +11,7 @@ fn settings(slow: Slow) -> Settings {
         backlog: 16 * LINE,
         slow,
         slow_timeout: 1_000,
+        stall: 0,
         gap: Some(|lines| format!("gap {lines}\n").into_bytes()),
     }
 }
@@ -416,4 +417,49 @@ fn too_many_segments_become_one_gap() {
     };
     let script = format!("+a a:0 {talk} . a:* {over} . xa .");
     check(unblocked, &script, "a; a too slow");
+}
+
+#[test]
+fn a_room_waits_a_moment_for_whoever_keeps_taking() {
+    let patient = |slow| Settings {
+        stall: 100,
+        ..settings(slow)
+    };
+    for slow in [Slow::Skip, Slow::Close] {
+        // Within the moment nothing is lost, but nobody may speak until it is back within half.
+        check(
+            patient(slow),
+            "+a a:0 #24 . a? a:* . a?",
+            "a 1-24; held; free",
+        );
+        check(
+            patient(slow),
+            "+a a:0 #24 . a? a:900 @90 . a? a:200 @180 . a? a:* .",
+            "a 1-24; held; held; free",
+        );
+    }
+    // Who takes nothing for so long has stopped, and is not waited for again before it has caught up.
+    check(
+        patient(Slow::Skip),
+        "+a a:0 #24 . a? @100 . a? #24 . a? a:1 . a? #1 . a? a:* . #24 a:0 . a?",
+        "a gap 32 33-49; held; free; free; free; free; held",
+    );
+    check(
+        patient(Slow::Close),
+        "+a a:0 #24 . a? @100 . a?",
+        "a; held; a too slow; free",
+    );
+    // Who had stopped before it fell behind is not waited for at all.
+    check(
+        patient(Slow::Skip),
+        "+a a:0 #1 . @100 #23 . a? a:* .",
+        "a gap 8 9-24; free",
+    );
+    // Nor is who takes a little all the time, for long.
+    check(
+        patient(Slow::Skip),
+        "+a a:0 #24 . @90 a:1 . @180 a:1 . @270 a:1 . @360 a:1 . @450 a:1 . a? @540 a:1 . @630 a:1 . \
+         @720 a:1 . @810 a:1 . @900 a:1 . @990 a:1 . a? @1000 a:1 . a?",
+        "a …; held; held; free",
+    );
 }

@@ -79,6 +79,7 @@ impl<S: Stream> Hub<S> {
             backlog: config.backlog,
             slow: config.slow,
             slow_timeout: config.slow_timeout,
+            stall: limits::STALL,
             gap: if config.bare { None } else { Some(plain::gap) },
         });
         let chat = Chat::new(chat::Settings {
@@ -435,8 +436,7 @@ impl<S: Stream> Hub<S> {
             if let Phase::Draining { linger } = connection.phase
                 && !self.post.fanout.is_pending(id)
             {
-                let closes = connection.stream.shutdown_write();
-                if closes.is_err() || connection.ended {
+                if connection.ended || connection.stream.shutdown_write().is_err() {
                     connection.phase = Phase::Over;
                 } else if linger {
                     connection.phase = Phase::Lingering;

@@ -1,0 +1,413 @@
+//! One publisher and any number of readers: says lines, follows each reader through what it ought to
+//! read, and measures.
+//!
+//! All readers ought to read the same bytes, and these are known as soon as they are said. So there is
+//! one expected stream and a position in it for every reader; checking what arrives is one comparison
+//! of memory. What differs in a single byte, comes twice, or comes before it was said, is an error.
+//!
+//! Two ways of saying, for two questions. *Closed*: the next batch goes when every reader has the one
+//! before; this gives the throughput and, from the kernel, the cost. *Open*: batches go by the clock,
+//! whatever has become of those before, and latency counts from when a batch was due, not from when
+//! it could be said; else the waits that a slow server causes would hide in lines never sent.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+
+use crate::crowd::{Crowd, PATIENCE};
+use crate::machine::{self, Cores};
+use crate::server::{Peer, Server};
+
+/// Batches that are said before the clock starts, so that no slice pays for growing buffers.
+const WARM_BATCHES: usize = 3;
+const WARM_TIME: Duration = Duration::from_millis(40);
+/// However short the time, a slice has so many batches.
+const LEAST_BATCHES: usize = 3;
+/// Closer than this to the next batch the loop spins: the poll's clock has ticks of a millisecond.
+const SPIN: Duration = Duration::from_millis(2);
+
+/// What a slice of closed load came to.
+#[derive(Clone, Copy)]
+pub struct Slice {
+    /// Lines times readers.
+    pub delivered: u64,
+    pub seconds: f64,
+    pub cpu_ns: u64,
+}
+
+impl Slice {
+    pub fn cpu_per_line(&self) -> f64 {
+        self.cpu_ns as f64 / self.delivered as f64
+    }
+
+    pub fn lines_per_second(&self) -> f64 {
+        self.delivered as f64 / self.seconds
+    }
+}
+
+/// What connecting came to.
+#[derive(Clone, Copy)]
+pub struct Setup {
+    pub connections: usize,
+    pub resident_at_start: Option<u64>,
+    pub resident_connected: Option<u64>,
+    pub cpu_ns: u64,
+    pub greeted_in: Option<Duration>,
+}
+
+/// Nanoseconds from when a batch was due.
+pub type Latencies = Histogram<u64>;
+
+pub fn latencies() -> Latencies {
+    // The bounds are valid constants: from a microsecond to a minute, three digits.
+    Histogram::new_with_bounds(1_000, 60_000_000_000, 3).expect("valid bounds")
+}
+
+pub fn record(latencies: &mut Latencies, due: Instant, now: Instant) {
+    latencies.saturating_record(now.saturating_duration_since(due).as_nanos() as u64);
+}
+
+/// Starts a server and connects `count` clients to it, with what that cost.
+pub fn connect(
+    peer: &dyn Peer,
+    cores: Cores,
+    count: usize,
+    deaf: Option<usize>,
+) -> Result<(Server, Crowd, Setup), String> {
+    let server = Server::start(peer, cores)?;
+    let cpu_before = server.cpu()?;
+    let crowd = Crowd::connect(server.address, peer, count, deaf)?;
+    let setup = Setup {
+        connections: count,
+        resident_at_start: server.resident_at_start,
+        cpu_ns: server.cpu()? - cpu_before,
+        resident_connected: server.resident(),
+        greeted_in: crowd.greeted_in,
+    };
+    Ok((server, crowd, setup))
+}
+
+/// A server with its readers and one publisher, in step and ready to be loaded.
+pub struct Stage {
+    pub server: Server,
+    pub setup: Setup,
+    pub crowd: Crowd,
+    track: Track,
+    name: Vec<u8>,
+    publisher: usize,
+    line_bytes: usize,
+    said: Vec<u8>,
+    said_lines: u64,
+}
+
+impl Stage {
+    /// The publisher joins last, so that whatever it says, every reader is there. With `deaf` the last
+    /// reader can be made to stop.
+    pub fn build(
+        peer: &dyn Peer,
+        cores: Cores,
+        readers: usize,
+        line_bytes: usize,
+        deaf: bool,
+    ) -> Result<Stage, String> {
+        let deaf = deaf.then(|| readers - 1);
+        let (server, mut crowd, setup) = connect(peer, cores, readers + 1, deaf)?;
+        let publisher = readers;
+        let mut names = crowd.agree(peer, &[publisher])?;
+        crowd.agree(peer, &[0])?;
+        Ok(Stage {
+            server,
+            setup,
+            crowd,
+            track: Track::new(readers),
+            name: names.remove(0),
+            publisher,
+            line_bytes,
+            said: Vec::new(),
+            said_lines: 0,
+        })
+    }
+
+    pub fn readers(&self) -> usize {
+        self.track.readers.len()
+    }
+
+    /// As long as `time`, the next batch when all have the last one.
+    pub fn closed(
+        &mut self,
+        peer: &dyn Peer,
+        batch: usize,
+        time: Duration,
+    ) -> Result<Slice, String> {
+        self.rounds(peer, batch, WARM_TIME, WARM_BATCHES)?;
+        let cpu = self.server.cpu()?;
+        let started = Instant::now();
+        let batches = self.rounds(peer, batch, time, LEAST_BATCHES)?;
+        let seconds = started.elapsed().as_secs_f64();
+        let cpu_ns = self.server.cpu()? - cpu;
+        let delivered = (batches * batch * self.track.counted()) as u64;
+        Ok(Slice {
+            delivered,
+            seconds,
+            cpu_ns,
+        })
+    }
+
+    fn rounds(
+        &mut self,
+        peer: &dyn Peer,
+        batch: usize,
+        time: Duration,
+        least: usize,
+    ) -> Result<usize, String> {
+        let started = Instant::now();
+        let mut rounds = 0;
+        while rounds < least || started.elapsed() < time {
+            self.say(peer, batch, Instant::now())?;
+            self.finish(|_, _| {})?;
+            rounds += 1;
+        }
+        Ok(rounds)
+    }
+
+    /// `rate` batches a second for as long as `time`, come what may. `seen` is called with the time at
+    /// which a batch was due and whom it reached.
+    pub fn open(
+        &mut self,
+        peer: &dyn Peer,
+        batch: usize,
+        rate: f64,
+        time: Duration,
+        mut seen: impl FnMut(Instant, Reached),
+    ) -> Result<(), String> {
+        let started = Instant::now();
+        let batches = (rate * time.as_secs_f64()).ceil().max(1.0) as u32;
+        for number in 0..batches {
+            let due = started + Duration::from_secs_f64(f64::from(number) / rate);
+            loop {
+                let left = due.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    break;
+                }
+                self.pump(left.saturating_sub(SPIN), &mut seen)?;
+            }
+            self.say(peer, batch, due)?;
+        }
+        self.finish(seen)
+    }
+
+    /// Says `batch` lines at once.
+    fn say(&mut self, peer: &dyn Peer, batch: usize, due: Instant) -> Result<(), String> {
+        self.said.clear();
+        let mut text = Vec::with_capacity(self.line_bytes);
+        for _ in 0..batch {
+            line_text(self.said_lines, self.line_bytes, &mut text);
+            peer.encode(&text, &mut self.said);
+            peer.deliver(&self.name, &text, &mut self.track.expected);
+            self.said_lines += 1;
+        }
+        self.track.close_batch(due);
+        self.crowd.send(self.publisher, &self.said)
+    }
+
+    /// Until everybody has everything.
+    fn finish(&mut self, mut seen: impl FnMut(Instant, Reached)) -> Result<(), String> {
+        let (mut before, mut last_progress) = (self.track.progress, Instant::now());
+        while !self.track.batches.is_empty() {
+            self.pump(Duration::from_millis(100), &mut seen)?;
+            if self.track.progress != before {
+                (before, last_progress) = (self.track.progress, Instant::now());
+            } else if last_progress.elapsed() > PATIENCE {
+                return Err(self.track.describe_stall());
+            }
+        }
+        Ok(())
+    }
+
+    fn pump(
+        &mut self,
+        wait: Duration,
+        mut seen: impl FnMut(Instant, Reached),
+    ) -> Result<(), String> {
+        let (track, publisher) = (&mut self.track, self.publisher);
+        self.crowd.pump(Some(wait), |client, bytes| {
+            if client == publisher {
+                return Err("the publisher got a line of its own back".to_owned());
+            }
+            track.received(client, bytes, &mut seen)
+        })
+    }
+
+    /// Says `bytes` in all, in lines of `line_bytes`, each batch when all that count have the last one.
+    pub fn flood(
+        &mut self,
+        peer: &dyn Peer,
+        bytes: usize,
+        line_bytes: usize,
+        batch: usize,
+    ) -> Result<(), String> {
+        let usual = std::mem::replace(&mut self.line_bytes, line_bytes);
+        let batches = bytes.div_ceil(line_bytes * batch);
+        self.rounds(peer, batch, Duration::ZERO, batches)?;
+        self.line_bytes = usual;
+        Ok(())
+    }
+
+    /// From here on the last reader reads nothing, and nobody waits for it.
+    pub fn stop_last(&mut self) -> Result<(), String> {
+        let last = self.readers() - 1;
+        self.track.stopped = true;
+        self.crowd.deafen(last)
+    }
+
+    /// What the kernel holds for the last reader.
+    pub fn unsent_to_last(&self) -> Option<u64> {
+        let last = self.readers() - 1;
+        machine::unsent_bytes(self.server.address.port(), self.crowd.port(last))
+    }
+}
+
+/// Whom a batch has reached: one more reader, or the last of those that count.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Reached {
+    One,
+    All,
+}
+
+/// The text of line `number`: eight digits and filler up to `length`.
+fn line_text(number: u64, length: usize, text: &mut Vec<u8>) {
+    use std::io::Write;
+    text.clear();
+    // Writing to a vector cannot fail.
+    let _ = write!(text, "{number:08}");
+    text.extend((text.len()..length).map(|at| b'a' + (at % 26) as u8));
+}
+
+/// The expected stream and how far each reader is in it.
+struct Track {
+    /// From `base` on; emptied whenever everybody has everything.
+    expected: Vec<u8>,
+    base: u64,
+    /// Those that somebody still lacks, oldest first; the first one is number `first_batch`.
+    batches: VecDeque<Batch>,
+    first_batch: u64,
+    readers: Vec<Reader>,
+    /// The last reader does not read, and does not count.
+    stopped: bool,
+    /// Counts what arrives, to tell slow from stalled.
+    progress: u64,
+}
+
+struct Batch {
+    end: u64,
+    missing: usize,
+    due: Instant,
+}
+
+#[derive(Clone, Copy)]
+struct Reader {
+    at: u64,
+    /// The first batch that it does not have whole.
+    batch: u64,
+}
+
+impl Track {
+    fn new(readers: usize) -> Track {
+        Track {
+            expected: Vec::new(),
+            base: 0,
+            batches: VecDeque::new(),
+            first_batch: 0,
+            readers: vec![Reader { at: 0, batch: 0 }; readers],
+            stopped: false,
+            progress: 0,
+        }
+    }
+
+    fn counted(&self) -> usize {
+        self.readers.len() - usize::from(self.stopped)
+    }
+
+    /// What has been appended to `expected` since the last batch is one more.
+    fn close_batch(&mut self, due: Instant) {
+        let end = self.base + self.expected.len() as u64;
+        self.batches.push_back(Batch {
+            end,
+            missing: self.counted(),
+            due,
+        });
+    }
+
+    fn received(
+        &mut self,
+        index: usize,
+        bytes: &[u8],
+        mut seen: impl FnMut(Instant, Reached),
+    ) -> Result<(), String> {
+        let reader = &mut self.readers[index];
+        let start = (reader.at - self.base) as usize;
+        let expected = self.expected.get(start..start + bytes.len());
+        if expected != Some(bytes) {
+            return Err(describe_difference(index, &self.expected[start..], bytes));
+        }
+        reader.at += bytes.len() as u64;
+        self.progress += 1;
+        while let Some(batch) = self
+            .batches
+            .get_mut((reader.batch - self.first_batch) as usize)
+            && batch.end <= reader.at
+        {
+            reader.batch += 1;
+            batch.missing -= 1;
+            seen(batch.due, Reached::One);
+            if batch.missing == 0 {
+                seen(batch.due, Reached::All);
+            }
+        }
+        self.forget_finished();
+        Ok(())
+    }
+
+    fn forget_finished(&mut self) {
+        while self.batches.front().is_some_and(|batch| batch.missing == 0) {
+            self.batches.pop_front();
+            self.first_batch += 1;
+        }
+        if self.batches.is_empty() {
+            self.base += self.expected.len() as u64;
+            self.expected.clear();
+        }
+    }
+
+    fn describe_stall(&self) -> String {
+        let missing = self.batches.front().map_or(0, |batch| batch.missing);
+        format!(
+            "stalled: {missing} of {} readers lack a line",
+            self.counted()
+        )
+    }
+}
+
+/// Where a reader's stream departs from the expected one.
+fn describe_difference(index: usize, expected: &[u8], bytes: &[u8]) -> String {
+    let same = expected
+        .iter()
+        .zip(bytes)
+        .take_while(|(left, right)| left == right)
+        .count();
+    let start = bytes[..same]
+        .iter()
+        .rposition(|&byte| byte == b'\n')
+        .map_or(0, |at| at + 1);
+    let show = |from: &[u8]| {
+        let line = from.get(start..).unwrap_or_default();
+        let line = line.split(|&byte| byte == b'\n').next().unwrap_or_default();
+        String::from_utf8_lossy(&line[..line.len().min(60)]).into_owned()
+    };
+    format!(
+        "reader {index} read {:?} in place of {:?}",
+        show(bytes),
+        show(expected)
+    )
+}

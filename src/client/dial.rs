@@ -1,0 +1,174 @@
+//! Making a connection: each address of a name in turn, without waiting for any.
+//!
+//! Owns the socket until it is connected, and how connected sockets are set up. Never waits but for
+//! one thing: looking a name up is the standard library's, and it blocks (a literal address does not).
+
+use crate::address::Address;
+use rustix::io::Errno;
+use socket2::{SockAddr, Socket, TcpKeepalive, Type};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+use std::vec::IntoIter;
+
+/// How long one address has to answer.
+const ANSWER: Duration = Duration::from_secs(10);
+/// A connection with no traffic for so long is probed …
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+/// … so often …
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// … and given up after so many probes without an answer.
+const KEEPALIVE_PROBES: u32 = 3;
+/// A connection whose server has confirmed nothing of what was sent for so long is given up.
+#[cfg(target_os = "linux")]
+const UNCONFIRMED: Duration = Duration::from_secs(90);
+
+/// A socket that tells the loop once that it is to be watched.
+pub struct Stream {
+    pub socket: Socket,
+    watched: bool,
+}
+
+impl Stream {
+    /// The descriptor, the first time it is asked for.
+    pub fn watch_once(&mut self) -> Option<BorrowedFd<'_>> {
+        (!std::mem::replace(&mut self.watched, true)).then(|| self.socket.as_fd())
+    }
+}
+
+/// A connection in the making.
+pub struct Dial {
+    stream: Stream,
+    /// When this address has had its time.
+    until: Instant,
+    /// The addresses still to be tried.
+    rest: IntoIter<SockAddr>,
+}
+
+/// How far it is.
+pub enum Progress {
+    /// To be asked again when something happens to [`Dial::stream`], and at [`Dial::until`].
+    Pending(Dial),
+    Connected(Stream),
+    Failed(DialError),
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub enum DialError {
+    NoSuchName(String),
+    /// What the last address tried had to say.
+    Failed(io::Error),
+}
+
+/// Starts to connect to `address`.
+pub fn dial(address: &Address, now: Instant) -> Progress {
+    let candidates = match address {
+        Address::Unix(path) => SockAddr::unix(path).map(|address| vec![address]),
+        Address::Tcp { host, .. } => match address.resolve() {
+            Ok(found) if !found.is_empty() => Ok(found.into_iter().map(SockAddr::from).collect()),
+            _ => return Progress::Failed(DialError::NoSuchName(host.clone())),
+        },
+    };
+    match candidates {
+        Ok(candidates) => next(candidates.into_iter(), now, Errno::ADDRNOTAVAIL.into()),
+        Err(error) => Progress::Failed(DialError::Failed(error)),
+    }
+}
+
+impl Dial {
+    pub fn stream(&mut self) -> &mut Stream {
+        &mut self.stream
+    }
+
+    pub fn until(&self) -> Instant {
+        self.until
+    }
+
+    /// Looks whether it is connected now, and tries the next address if it never will be.
+    pub fn check(self, now: Instant) -> Progress {
+        let failed = match self.stream.socket.take_error() {
+            Ok(Some(error)) | Err(error) => Some(error),
+            Ok(None) if self.stream.socket.peer_addr().is_ok() => {
+                return connected(self.stream, self.rest, now);
+            }
+            Ok(None) if now >= self.until => Some(Errno::TIMEDOUT.into()),
+            Ok(None) => None,
+        };
+        match failed {
+            Some(error) => next(self.rest, now, error),
+            None => Progress::Pending(self),
+        }
+    }
+}
+
+/// Tries the addresses in turn until one answers or is at least not out of the question.
+fn next(mut rest: IntoIter<SockAddr>, now: Instant, mut error: io::Error) -> Progress {
+    while let Some(address) = rest.next() {
+        match begin(&address) {
+            Ok((stream, true)) => return connected(stream, rest, now),
+            Ok((stream, false)) => {
+                return Progress::Pending(Dial {
+                    stream,
+                    until: now + ANSWER,
+                    rest,
+                });
+            }
+            Err(failed) => error = failed,
+        }
+    }
+    Progress::Failed(DialError::Failed(error))
+}
+
+/// A socket that is connecting, and whether it is connected already.
+fn begin(address: &SockAddr) -> io::Result<(Stream, bool)> {
+    let socket = Socket::new(address.domain(), Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    let connected = match socket.connect(address) {
+        Ok(()) => true,
+        Err(error) if error.raw_os_error() == Some(Errno::INPROGRESS.raw_os_error()) => false,
+        Err(error) => return Err(error),
+    };
+    let stream = Stream {
+        socket,
+        watched: false,
+    };
+    Ok((stream, connected))
+}
+
+fn connected(stream: Stream, rest: IntoIter<SockAddr>, now: Instant) -> Progress {
+    let socket = &stream.socket;
+    let Some(here) = tcp_address(socket.local_addr()) else {
+        return Progress::Connected(stream);
+    };
+    // With no server on a port that the system also gives to clients, a client that tries again and
+    // again is one day given that port itself and then talks to itself. Nobody is there.
+    if Some(here) == tcp_address(socket.peer_addr()) {
+        return next(rest, now, Errno::CONNREFUSED.into());
+    }
+    // None of these is worth giving up a connection for.
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_IDLE)
+        .with_interval(KEEPALIVE_INTERVAL)
+        .with_retries(KEEPALIVE_PROBES);
+    let _ = socket.set_tcp_keepalive(&keepalive);
+    let _ = socket.set_tcp_nodelay(true);
+    #[cfg(target_os = "linux")]
+    let _ = socket.set_tcp_user_timeout(Some(UNCONFIRMED));
+    Progress::Connected(stream)
+}
+
+/// The server takes less than is sent: it is slow, and slow is not gone. Linux would end a connection
+/// whose reader is alive but reads nothing for [`UNCONFIRMED`]; from now on only its own patience
+/// with a server that does not answer at all (a quarter of an hour) counts.
+pub fn be_patient(socket: &Socket) {
+    #[cfg(target_os = "linux")]
+    let _ = socket.set_tcp_user_timeout(None);
+    #[cfg(not(target_os = "linux"))]
+    let _ = socket;
+}
+
+fn tcp_address(address: io::Result<SockAddr>) -> Option<SocketAddr> {
+    address.ok()?.as_socket()
+}

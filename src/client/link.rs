@@ -1,0 +1,180 @@
+//! The connection, in each of its states, and one that stands: bytes to and from its socket.
+//!
+//! Owns the socket and what is known of it. Never waits, never prints, and does not decide what
+//! follows from a loss: that is the session's.
+
+use super::dial::{self, Dial, Stream};
+use super::outgoing::Outgoing;
+use std::io::{self, ErrorKind, Read};
+use std::net::Shutdown;
+use std::time::{Duration, Instant};
+
+/// With `--no-newline` only time keeps lines apart: a server that takes for one line what it reads at
+/// once needs a moment to have read the last.
+const LINE_GAP: Duration = Duration::from_millis(5);
+
+/// Where the connection stands.
+pub enum Link {
+    /// There is none until then. `in_order`: the server closed it and nothing went wrong since.
+    Down {
+        until: Instant,
+        in_order: bool,
+    },
+    /// `look`: something happened to the socket.
+    Dialing {
+        dial: Dial,
+        look: bool,
+    },
+    Up(Connection),
+    /// There was the last one: what is left is printed, then this is the exit code.
+    Over(u8),
+}
+
+/// A connection that stands.
+pub struct Connection {
+    stream: Stream,
+    since: Instant,
+    /// Whether a read is worth a try; false from a refusal until the loop says otherwise.
+    readable: bool,
+    /// The same for a write.
+    writable: bool,
+    sending: Sending,
+    /// When the next line may go out, if lines are kept apart by time.
+    gap_until: Option<Instant>,
+    /// The server was once slower than we are.
+    patient: bool,
+}
+
+/// What becomes of that which is typed.
+enum Sending {
+    Open,
+    /// Everything is said, and the server was told so.
+    Done,
+    /// Writing failed. What the server said before is still read.
+    Broken(io::Error),
+}
+
+/// What a [`Connection::receive`] brought.
+pub enum Received {
+    Bytes(usize),
+    /// Nothing for now; the loop will tell.
+    Nothing,
+    /// The end: closed by the server, or lost by an error.
+    End(Option<io::Error>),
+}
+
+impl Link {
+    /// The stream that there is, connected or not yet.
+    pub fn stream(&mut self) -> Option<&mut Stream> {
+        match self {
+            Link::Dialing { dial, .. } => Some(dial.stream()),
+            Link::Up(connection) => Some(&mut connection.stream),
+            Link::Down { .. } | Link::Over(_) => None,
+        }
+    }
+
+    /// The loop saw something happen to the socket.
+    pub fn ready(&mut self, readable: bool, writable: bool) {
+        match self {
+            Link::Dialing { look, .. } => *look = true,
+            Link::Up(connection) => {
+                connection.readable |= readable;
+                connection.writable |= writable;
+            }
+            Link::Down { .. } | Link::Over(_) => {}
+        }
+    }
+}
+
+impl Connection {
+    pub fn new(stream: Stream, now: Instant) -> Self {
+        Self {
+            stream,
+            since: now,
+            readable: true,
+            writable: true,
+            sending: Sending::Open,
+            gap_until: None,
+            patient: false,
+        }
+    }
+
+    /// How long it has stood.
+    pub fn age(&self, now: Instant) -> Duration {
+        now.duration_since(self.since)
+    }
+
+    /// Whether the server was told that nothing more comes.
+    pub fn is_half_closed(&self) -> bool {
+        matches!(self.sending, Sending::Done)
+    }
+
+    pub fn may_receive(&self) -> bool {
+        self.readable
+    }
+
+    /// When lines waiting in `outgoing` may go on; `None` if only the socket can tell.
+    pub fn resumes(&self, outgoing: &Outgoing) -> Option<Instant> {
+        self.gap_until.filter(|_| !outgoing.next().is_empty())
+    }
+
+    /// Sends what the socket takes of `outgoing`, with `gaps` one line at a time. Once all is sent
+    /// and nothing more will come, tells the server so.
+    pub fn send(&mut self, outgoing: &mut Outgoing, gaps: bool, now: Instant) {
+        if self.gap_until.is_some_and(|until| now >= until) {
+            self.gap_until = None;
+        }
+        if !matches!(self.sending, Sending::Open) {
+            return;
+        }
+        while self.writable && self.gap_until.is_none() && !outgoing.next().is_empty() {
+            match self.stream.socket.send(outgoing.next()) {
+                Ok(n) => {
+                    if outgoing.took(n) && gaps {
+                        self.gap_until = Some(now + LINE_GAP);
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.writable = false;
+                    if !std::mem::replace(&mut self.patient, true) {
+                        dial::be_patient(&self.stream.socket);
+                    }
+                }
+                Err(error) => {
+                    self.sending = Sending::Broken(error);
+                    self.readable = true;
+                    return;
+                }
+            }
+        }
+        if outgoing.is_done() {
+            self.sending = Sending::Done;
+            // If this fails the connection has, and reading will tell.
+            let _ = self.stream.socket.shutdown(Shutdown::Write);
+        }
+    }
+
+    /// Reads what is there. Called until it gives [`Received::Nothing`]: only then will the loop tell
+    /// again (it hears of changes, not of states).
+    pub fn receive(&mut self, buffer: &mut [u8]) -> Received {
+        loop {
+            return match (&self.stream.socket).read(buffer) {
+                Ok(0) => Received::End(None),
+                Ok(n) => Received::Bytes(n),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.readable = false;
+                    match std::mem::replace(&mut self.sending, Sending::Done) {
+                        Sending::Broken(error) => Received::End(Some(error)),
+                        other => {
+                            self.sending = other;
+                            Received::Nothing
+                        }
+                    }
+                }
+                Err(error) => Received::End(Some(error)),
+            };
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! The client without its event loop: what happens in a turn, and in which order.
+//!
+//! Owns the parts and moves bytes between them: standard input to [`Outgoing`] to the socket, the
+//! socket through [`Printer`] to [`Output`]. Decides what follows from an end: a new try, or an exit
+//! code. Never waits: who drives it says what became ready and calls [`Session::turn`], which says
+//! when it wants the next one.
+
+use super::backoff::Backoff;
+use super::clock::Clock;
+use super::dial::{self, DialError, Progress, Stream};
+use super::input::{Input, Read};
+use super::link::{Connection, Link, Received};
+use super::outgoing::{Framing, Outgoing};
+use super::output::Output;
+use super::printer::{Look, Printer};
+use super::words::{self, say};
+use super::{Color, Config};
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::io::{self, ErrorKind, IsTerminal};
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+
+/// Bytes of one read, from standard input and from the socket.
+const CHUNK: usize = 64 << 10;
+/// Reads of one source in a turn; then the others have theirs.
+const READS_PER_TURN: usize = 4;
+/// The part of a line whose end does not come is printed after so long: it may be a prompt.
+const REST: Duration = Duration::from_millis(50);
+/// A connection that stood so long was stable: the pauses after it begin anew.
+const STABLE: Duration = Duration::from_secs(10);
+
+/// What [`Session::turn`] asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// There is more to do that is ready already.
+    Again,
+    /// Another turn when something happens, or at this time.
+    Wait(Option<Instant>),
+    /// The end, with this exit code.
+    Exit(u8),
+}
+
+/// One run of `snug connect`.
+pub struct Session<'a> {
+    config: &'a Config,
+    link: Link,
+    /// Whether there ever was a connection. Before, a failure is final, and standard input is left
+    /// alone: another program may have use for it.
+    met: bool,
+    /// None with `--receive-only`, and when it has ended.
+    input: Option<Input>,
+    outgoing: Outgoing,
+    printer: Printer,
+    /// When the part of a line that `printer` holds is printed; set whenever it holds any.
+    rest_at: Option<Instant>,
+    /// None with `--send-only`.
+    output: Option<Output>,
+    clock: Clock,
+    backoff: Backoff,
+    /// Something failed that does not end the session but decides its exit code.
+    failed: bool,
+    /// Set when the session ends at once.
+    exit: Option<u8>,
+    /// Where reads go first.
+    chunk: Box<[u8]>,
+}
+
+impl<'a> Session<'a> {
+    pub fn new(config: &'a Config, now: Instant) -> Self {
+        let terminal = io::stdout().is_terminal();
+        let color = wants_color(config.color, terminal) && !config.bare;
+        let framing = match config.no_newline {
+            true => Framing::LineByLine,
+            false => Framing::Stream,
+        };
+        Self {
+            config,
+            link: Link::Down {
+                until: now,
+                in_order: false,
+            },
+            met: false,
+            input: (!config.receive_only).then(Input::new),
+            outgoing: Outgoing::new(framing, !config.bare),
+            printer: Printer::new(Look {
+                clean: terminal || color,
+                color,
+                stamps: config.timestamps,
+            }),
+            rest_at: None,
+            output: (!config.send_only).then(Output::new),
+            clock: Clock::default(),
+            backoff: Backoff::default(),
+            failed: false,
+            exit: None,
+            chunk: vec![0; CHUNK].into(),
+        }
+    }
+
+    /// Standard input, unless it is not read.
+    pub fn input(&mut self) -> Option<&mut Input> {
+        self.input.as_mut()
+    }
+
+    /// Standard output, unless nothing is printed.
+    pub fn output(&mut self) -> Option<&mut Output> {
+        self.output.as_mut()
+    }
+
+    /// The socket, once for each new one: it is to be watched from now on.
+    pub fn new_socket(&mut self) -> Option<BorrowedFd<'_>> {
+        self.link.stream().and_then(Stream::watch_once)
+    }
+
+    /// The loop saw something happen to the socket.
+    pub fn socket_ready(&mut self, readable: bool, writable: bool) {
+        self.link.ready(readable, writable);
+    }
+
+    /// Whoever read standard output has gone; it had enough, as `head` has.
+    pub fn output_closed(&mut self) {
+        self.exit = Some(0);
+    }
+
+    /// The user wants to stop: prints what is there as far as that needs no waiting.
+    pub fn stop(&mut self) {
+        self.print_rest();
+        self.print();
+        self.exit = Some(0);
+    }
+
+    /// Does what can be done now. Top to bottom, one turn.
+    pub fn turn(&mut self, now: Instant) -> Next {
+        self.connect(now);
+        self.read_input();
+        if let Link::Up(up) = &mut self.link {
+            up.send(&mut self.outgoing, self.config.no_newline, now);
+        }
+        self.receive(now);
+        if self.rest_at.is_some_and(|at| now >= at) {
+            self.print_rest();
+        }
+        self.print();
+        self.next()
+    }
+
+    /// Ends pauses that are over, and looks how a connection in the making comes along.
+    fn connect(&mut self, now: Instant) {
+        let progress = match std::mem::replace(&mut self.link, Link::Over(1)) {
+            // Nobody is there to talk to and nothing is left to say. It does not matter which ended
+            // first, the input or the connection.
+            Link::Down { in_order, .. } if self.outgoing.is_done() => {
+                return self.finish(if in_order { 0 } else { 1 });
+            }
+            Link::Down { until, .. } if now >= until => dial::dial(&self.config.address, now),
+            Link::Dialing { dial, look } if look || now >= dial.until() => dial.check(now),
+            other => {
+                self.link = other;
+                return;
+            }
+        };
+        match progress {
+            Progress::Pending(dial) => self.link = Link::Dialing { dial, look: false },
+            Progress::Connected(stream) => self.connected(stream, now),
+            Progress::Failed(error) => self.not_connected(&error, now),
+        }
+    }
+
+    fn connected(&mut self, stream: Stream, now: Instant) {
+        let address = &self.config.address;
+        if self.met {
+            say(&format!("connected to {address} again"));
+        } else if io::stdin().is_terminal() {
+            say(&format!("connected to {address}"));
+        }
+        self.met = true;
+        self.link = Link::Up(Connection::new(stream, now));
+    }
+
+    fn not_connected(&mut self, error: &DialError, now: Instant) {
+        let address = &self.config.address;
+        let failure = format!("cannot connect to {address}: {}", words::why_not(error));
+        if self.met {
+            self.try_again(&failure, false, now);
+        } else {
+            say(&format!("{failure}; {}", words::advice(address, error)));
+            self.finish(1);
+        }
+    }
+
+    /// The connection has ended, by an error or in order.
+    fn lost(&mut self, error: Option<&io::Error>, now: Instant) {
+        let Link::Up(up) = &self.link else { return };
+        let (half_closed, stable) = (up.is_half_closed(), up.age(now) >= STABLE);
+        if let Some(output) = &mut self.output {
+            self.printer.end(self.clock.now(), output.back());
+        }
+        if self.outgoing.said_quit() || (half_closed && error.is_none()) {
+            return self.finish(0);
+        }
+        let loss = format!(
+            "connection to {} lost: {}",
+            self.config.address,
+            words::why_lost(error)
+        );
+        if half_closed || !self.config.reconnect {
+            self.print();
+            say(&loss);
+            return self.finish(1);
+        }
+        if let Some(output) = &mut self.output {
+            self.printer.separate(output.back());
+        }
+        self.print();
+        if stable {
+            self.backoff.reset();
+        }
+        self.try_again(&loss, error.is_none(), now);
+        if self.outgoing.start_over() {
+            say("a line too long to be sent again was cut off by that");
+        }
+    }
+
+    fn try_again(&mut self, failure: &str, in_order: bool, now: Instant) {
+        let pause = self.backoff.pause(random());
+        let until = now + pause;
+        say(&format!(
+            "{failure}; trying again in {}",
+            words::seconds(pause)
+        ));
+        self.link = Link::Down { until, in_order };
+    }
+
+    /// Nothing more will come: once all is printed, this is the exit code.
+    fn finish(&mut self, code: u8) {
+        self.link = Link::Over(if self.failed { 1 } else { code });
+    }
+
+    /// Takes what is on standard input, as long as there is room for it.
+    fn read_input(&mut self) {
+        for _ in 0..READS_PER_TURN {
+            if !self.may_read_input() {
+                return;
+            }
+            let Some(input) = &mut self.input else { return };
+            match input.read(&mut self.chunk) {
+                Ok(Read::Bytes(n)) => self.outgoing.push(&self.chunk[..n]),
+                Ok(Read::Nothing) => return,
+                Ok(Read::End) => self.end_input(),
+                Err(error) => {
+                    let why = words::cause(&error);
+                    say(&format!("cannot read standard input: {why}"));
+                    self.failed = true;
+                    self.end_input();
+                }
+            }
+        }
+    }
+
+    fn end_input(&mut self) {
+        self.input = None;
+        self.outgoing.end();
+    }
+
+    fn may_read_input(&self) -> bool {
+        let worth_it = self.input.as_ref().is_some_and(Input::worth_a_look);
+        worth_it && self.met && !self.outgoing.is_full() && !matches!(self.link, Link::Over(_))
+    }
+
+    /// Takes what the server sent, as long as there is room for it.
+    fn receive(&mut self, now: Instant) {
+        for _ in 0..READS_PER_TURN {
+            if !self.may_receive() {
+                return;
+            }
+            let Link::Up(up) = &mut self.link else { return };
+            match up.receive(&mut self.chunk) {
+                Received::Nothing => return,
+                Received::End(error) => return self.lost(error.as_ref(), now),
+                Received::Bytes(n) => {
+                    let Some(output) = &mut self.output else {
+                        continue;
+                    };
+                    let bytes = &self.chunk[..n];
+                    self.printer
+                        .received(bytes, self.clock.now(), output.back());
+                    self.rest_at = self.printer.holds_text().then_some(now + REST);
+                    self.print();
+                }
+            }
+        }
+    }
+
+    fn may_receive(&self) -> bool {
+        let room = self.output.as_ref().is_none_or(|output| !output.is_full());
+        room && matches!(&self.link, Link::Up(up) if up.may_receive())
+    }
+
+    fn print_rest(&mut self) {
+        self.rest_at = None;
+        if let Some(output) = &mut self.output {
+            self.printer.print_rest(self.clock.now(), output.back());
+        }
+    }
+
+    /// Prints what standard output takes.
+    fn print(&mut self) {
+        let Some(output) = &mut self.output else {
+            return;
+        };
+        match output.flush() {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => self.output_closed(),
+            Err(error) => {
+                let why = words::cause(&error);
+                say(&format!("cannot write standard output: {why}"));
+                self.exit = Some(1);
+            }
+        }
+    }
+
+    fn next(&self) -> Next {
+        if let Some(code) = self.exit {
+            return Next::Exit(code);
+        }
+        let printed = self.output.as_ref().is_none_or(Output::is_empty);
+        let at = match &self.link {
+            Link::Over(code) if printed => return Next::Exit(*code),
+            Link::Over(_) => None,
+            // To be finished in the next turn.
+            Link::Down { .. } if self.outgoing.is_done() => return Next::Again,
+            Link::Down { until, .. } => Some(*until),
+            Link::Dialing { dial, .. } => Some(dial.until()),
+            Link::Up(up) => up.resumes(&self.outgoing),
+        };
+        if self.may_read_input() || self.may_receive() {
+            return Next::Again;
+        }
+        Next::Wait(at.into_iter().chain(self.rest_at).min())
+    }
+}
+
+/// Whether lines are to be coloured; see <https://no-color.org>.
+fn wants_color(color: Color, terminal: bool) -> bool {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => {
+            terminal && !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|t| t != "dumb")
+        }
+    }
+}
+
+fn random() -> u64 {
+    // The standard library's only source: the keys of its hash maps.
+    RandomState::new().build_hasher().finish()
+}

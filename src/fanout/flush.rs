@@ -1,0 +1,259 @@
+//! The end of a turn: what is new goes to everybody who takes it.
+//!
+//! Owns the order in which a reader's stream is written: its queue, then its tail. Never decides who
+//! is too slow.
+
+use super::*;
+
+impl Fanout {
+    /// Writes what is new to everybody who takes it.
+    ///
+    /// `write` is given a reader and slices, and says how many bytes of them it could write; fewer than
+    /// all block the reader until [`Self::unblock`].
+    pub fn flush(&mut self, now: Millis, mut write: impl FnMut(ReaderId, &[IoSlice<'_>]) -> usize) {
+        self.now = now;
+        while let Some(feed_id) = self.dirty.pop() {
+            self.flush_tails(feed_id, now, &mut write);
+            self.touch(feed_id);
+        }
+        for id in std::mem::take(&mut self.due) {
+            let Some(Some(reader)) = self.readers.get_mut(id as usize) else {
+                continue;
+            };
+            reader.due = false;
+            if reader.blocked.is_none() && !reader.given_up {
+                self.flush_reader(id, now, &mut write);
+            }
+        }
+        // Settling a feed may take the last of it from somebody, so that it is to be settled again.
+        while let Some(feed_id) = self.touched.pop() {
+            self.settle(feed_id, now);
+        }
+        for index in (0..self.held.len()).rev() {
+            let feed_id = self.held[index];
+            self.update_hold(feed_id, now);
+            if self.feeds[feed_id as usize].held.is_none() {
+                self.held.swap_remove(index);
+                self.settle(feed_id, now);
+            }
+        }
+    }
+
+    /// Writes the tail of a feed to those who have nothing before it: nearly always everybody.
+    fn flush_tails(
+        &mut self,
+        feed_id: FeedId,
+        now: Millis,
+        write: &mut impl FnMut(ReaderId, &[IoSlice<'_>]) -> usize,
+    ) {
+        let feed = &mut self.feeds[feed_id as usize];
+        feed.dirty = false;
+        let (start, end) = (feed.log.start(), feed.log.end());
+        for member in &mut feed.members {
+            let reader = reader(&mut self.readers, member.reader);
+            if reader.blocked.is_some() || reader.given_up {
+                continue;
+            }
+            if reader.queue.is_some() {
+                mark_due(reader, member.reader, &mut self.due);
+                continue;
+            }
+            if member.cursor.at == end.at {
+                continue;
+            }
+            let slice = if member.cursor.at < start.at {
+                &[]
+            } else {
+                feed.log.slice(member.cursor)
+            };
+            if slice.len() as u64 != end.at - member.cursor.at {
+                // Several chunks, or a gap: rare enough to go the long way.
+                mark_due(reader, member.reader, &mut self.due);
+                continue;
+            }
+            let written = write(member.reader, &[IoSlice::new(slice)]);
+            if written == slice.len() {
+                member.cursor = end;
+            } else {
+                member.cursor = feed.log.advance(member.cursor, written);
+                reader.blocked = Some(Stamp::new(now));
+            }
+        }
+    }
+
+    /// Writes to one reader until nothing is left or it takes no more.
+    fn flush_reader(
+        &mut self,
+        id: ReaderId,
+        now: Millis,
+        write: &mut impl FnMut(ReaderId, &[IoSlice<'_>]) -> usize,
+    ) {
+        loop {
+            self.tell_gap(id);
+            if reader(&mut self.readers, id).given_up {
+                break;
+            }
+            let mut slices = [IoSlice::new(&[]); limits::SLICES];
+            let filled = self.gather(id, &mut slices);
+            if filled == 0 {
+                reader(&mut self.readers, id).excused = false;
+                break;
+            }
+            let offered: usize = slices[..filled].iter().map(|slice| slice.len()).sum();
+            let written = write(id, &slices[..filled]);
+            self.advance(id, written);
+            if written < offered {
+                reader(&mut self.readers, id).blocked = Some(Stamp::new(now));
+                break;
+            }
+        }
+        let feed_id = reader(&mut self.readers, id).feed;
+        if feed_id != NOWHERE {
+            self.touch(feed_id);
+        }
+    }
+
+    /// Fills `slices` with what comes next for a reader, up to the first thing that is not there as bytes.
+    fn gather<'a>(&'a self, id: ReaderId, slices: &mut [IoSlice<'a>]) -> usize {
+        let Some(Some(reader)) = self.readers.get(id as usize) else {
+            return 0;
+        };
+        let mut filled = 0;
+        for segment in reader.queue.iter().flat_map(|queue| &queue.segments) {
+            match segment {
+                _ if filled == slices.len() => return filled,
+                Segment::Bytes { bytes, written } => {
+                    slices[filled] = IoSlice::new(&bytes[*written..]);
+                    filled += 1;
+                }
+                Segment::Range { feed, from, to } => {
+                    let log = &self.feeds[*feed as usize].log;
+                    if from.at < log.start().at {
+                        return filled;
+                    }
+                    let free = &mut slices[filled..];
+                    let pieces = log.slices(*from, *to, free);
+                    let covered: usize = free[..pieces].iter().map(|slice| slice.len()).sum();
+                    filled += pieces;
+                    if (covered as u64) < to.at - from.at {
+                        return filled;
+                    }
+                }
+                Segment::Lost { .. } => return filled,
+            }
+        }
+        if let Some((feed_id, from)) = self.tail(reader) {
+            let log = &self.feeds[feed_id as usize].log;
+            if from.at >= log.start().at {
+                filled += log.slices(from, log.end(), &mut slices[filled..]);
+            }
+        }
+        filled
+    }
+
+    /// Moves a reader past `n` bytes of what [`Self::gather`] gave.
+    fn advance(&mut self, id: ReaderId, mut n: usize) {
+        let reader = reader(&mut self.readers, id);
+        while let Some(queue) = &mut reader.queue {
+            let done = match queue.segments.front_mut() {
+                None => {
+                    reader.queue = None;
+                    break;
+                }
+                Some(Segment::Bytes { bytes, written }) => {
+                    let taken = n.min(bytes.len() - *written);
+                    *written += taken;
+                    queue.private -= taken;
+                    n -= taken;
+                    *written == bytes.len()
+                }
+                Some(Segment::Range { feed, from, to }) => {
+                    let feed_id = *feed;
+                    let feed = &mut self.feeds[feed_id as usize];
+                    let taken = n.min((to.at - from.at) as usize);
+                    *from = if taken as u64 == to.at - from.at {
+                        *to
+                    } else {
+                        feed.log.advance(*from, taken)
+                    };
+                    n -= taken;
+                    let done = from.at == to.at;
+                    if done {
+                        feed.ranges -= 1;
+                        touch(feed, feed_id, &mut self.touched);
+                    }
+                    done
+                }
+                Some(Segment::Lost { .. }) => false,
+            };
+            if !done {
+                return;
+            }
+            queue.segments.pop_front();
+        }
+        if n > 0 && reader.feed != NOWHERE {
+            let feed = &mut self.feeds[reader.feed as usize];
+            let (cursor, end) = (
+                &mut feed.members[reader.seat as usize].cursor,
+                feed.log.end(),
+            );
+            *cursor = if cursor.at + n as u64 == end.at {
+                end
+            } else {
+                feed.log.advance(*cursor, n)
+            };
+        }
+    }
+
+    /// Puts the line that tells of a gap where a reader's next lines are no longer held.
+    fn tell_gap(&mut self, id: ReaderId) {
+        let reader = reader(&mut self.readers, id);
+        let mut missed = 0;
+        while let Some(queue) = &mut reader.queue {
+            match queue.segments.front_mut() {
+                Some(Segment::Lost { lines }) => missed += *lines,
+                Some(Segment::Range { feed, from, to }) => {
+                    let feed_id = *feed;
+                    let feed = &mut self.feeds[feed_id as usize];
+                    let start = feed.log.start();
+                    if to.at > start.at {
+                        if from.at < start.at {
+                            missed += start.line - from.line;
+                            *from = start;
+                        }
+                        break;
+                    }
+                    missed += to.line - from.line;
+                    feed.ranges -= 1;
+                    touch(feed, feed_id, &mut self.touched);
+                }
+                Some(Segment::Bytes { .. }) => break,
+                None => {
+                    reader.queue = None;
+                    break;
+                }
+            }
+            if let Some(queue) = &mut reader.queue {
+                queue.segments.pop_front();
+            }
+        }
+        if reader.queue.is_none() && reader.feed != NOWHERE {
+            let feed = &mut self.feeds[reader.feed as usize];
+            let start = feed.log.start();
+            let cursor = &mut feed.members[reader.seat as usize].cursor;
+            if cursor.at < start.at {
+                missed += start.line - cursor.line;
+                *cursor = start;
+            }
+        }
+        if missed > 0 {
+            match self.settings.gap {
+                Some(gap) => reader
+                    .queue
+                    .get_or_insert_default()
+                    .push_front(gap(missed), 0),
+                None => give_up(reader, id, &mut self.too_slow),
+            }
+        }
+    }
+}
