@@ -1,1 +1,13 @@
+//! The program as its users meet it: a process, its sockets, its exit code and what it says.
+//!
+//! What is expected comes from the contract, never from the code.
 
+mod harness;
+mod kernel;
+mod serve_chat;
+mod serve_faults;
+mod serve_limits;
+mod serve_lines;
+mod serve_listen;
+mod serve_slow;
+mod serve_stop;

@@ -1,0 +1,365 @@
+//! What machines, networks and people do to a server, and that it serves on.
+
+use crate::harness::{Client, Folder, Server, WELCOME, numbered, snug, snug_after, until};
+use crate::kernel::{self, Growth};
+use std::fs::{self, File};
+use std::io::Read;
+use std::process::Stdio;
+
+/// Enough of the server's life for a few log lines, and for a proof that it serves.
+fn check_serves(server: &Server) {
+    let [mut one, mut two] = server.room();
+    one.say("hello");
+    let line = two.line();
+    assert!(line.ends_with("> hello"), "{line:?}");
+    for client in [&mut one, &mut two] {
+        client.say("quit");
+        client.wait_end();
+    }
+}
+
+#[test]
+fn a_reset_in_the_middle_of_a_line_is_a_leave() {
+    let server = Server::start(&[]);
+    let [mut stays] = server.room();
+    for text in [
+        "half a line",
+        "a line\nhalf a line",
+        "",
+        "/ping",
+        "/who\n/he",
+    ] {
+        let mut client = server.join();
+        let name = client.name.clone();
+        stays.expect_line(&format!("*** {name} entered"));
+        client.send(text);
+        client.reset();
+        // What was whole may have been heard before; half a line that a reset ends never is.
+        let mut line = stays.line();
+        if let Some((whole, _)) = text.split_once('\n')
+            && line == format!("<{name}> {whole}")
+        {
+            line = stays.line();
+        }
+        assert_eq!(line, format!("*** {name} left"));
+        server.wait_log(&format!("{name} left: reset by peer"));
+    }
+    check_serves_beside(&server, &mut stays);
+}
+
+/// [`check_serves`] for a server that has somebody already.
+fn check_serves_beside(server: &Server, stays: &mut Client) {
+    let mut client = server.join();
+    stays.expect_line(&format!("*** {} entered", client.name));
+    client.say("hello");
+    stays.expect_line(&format!("<{}> hello", client.name));
+}
+
+#[test]
+fn resets_in_the_middle_of_a_broadcast_cost_nobody_a_line() {
+    let server = Server::start(&["--bare"]);
+    let mut reader = server.connect();
+    let leavers: Vec<Client> = (0..200).map(|_| server.connect()).collect();
+    let mut sender = server.connect();
+    let batch = numbered(0..100, 100);
+    let mut heard = vec![0; batch.len()];
+    for (n, leaver) in leavers.into_iter().enumerate() {
+        sender.send(&batch);
+        match n % 2 {
+            0 => leaver.reset(),
+            _ => drop(leaver),
+        }
+        reader.read_exact(&mut heard);
+        assert!(heard == batch.as_bytes(), "{}", heard.escape_ascii());
+    }
+    server.wait_log_lines(" left: ", 200);
+}
+
+#[test]
+fn coming_and_going_leaves_nothing_behind() {
+    let server = Server::start(&[]);
+    let [mut stays] = server.room();
+    let come_and_go = |number: usize| {
+        for n in 0..number {
+            let mut client = server.connect();
+            match n % 4 {
+                0 => {}
+                1 => client.send("half a line"),
+                2 => client.say("a line"),
+                _ => {
+                    client.reset();
+                    continue;
+                }
+            }
+            drop(client);
+        }
+    };
+    let settle = |stays: &mut Client| {
+        // People are let in in order, so after this one nobody is still to come.
+        drop(server.join());
+        until("all but one have left", || {
+            let log = server.log_lines();
+            let count = |what| log.iter().filter(|line| line.contains(what)).count();
+            count(" came") == count(" left: ") + 1
+        });
+        stays.sync();
+    };
+    come_and_go(500);
+    settle(&mut stays);
+    let growth = Growth::of_resident(&server);
+    let descriptors = kernel::descriptors(server.pid());
+    for _ in 0..9 {
+        come_and_go(500);
+        settle(&mut stays);
+    }
+    growth.expect_below(256);
+    until("the descriptors are closed", || {
+        kernel::descriptors(server.pid()) <= descriptors
+    });
+    check_serves_beside(&server, &mut stays);
+}
+
+#[test]
+fn a_thousand_come_at_once() {
+    let server = Server::start(&[]);
+    let mut people: Vec<Client> = (0..1000).map(|_| server.connect()).collect();
+    for person in &mut people {
+        person.expect_line(WELCOME);
+    }
+}
+
+#[test]
+fn a_crowd_leaves_its_memory_behind_it() {
+    let server = Server::start(&[]);
+    let crowd = || {
+        let mut people: Vec<Client> = (0..1000).map(|_| server.connect()).collect();
+        for person in &mut people {
+            person.send("/ping half a line of somebody who then goes");
+        }
+        people[999].sync();
+        drop(people);
+    };
+    crowd();
+    server.wait_log_lines(" left: ", 1000);
+    let growth = Growth::of_resident(&server);
+    for round in 2..=4 {
+        crowd();
+        server.wait_log_lines(" left: ", round * 1000);
+    }
+    growth.expect_below(512);
+}
+
+/// More clients than descriptors: those who cannot be let in wait, and come in as others leave.
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "needs Linux's /proc")]
+fn whoever_finds_no_descriptor_waits_its_turn() {
+    use std::collections::VecDeque;
+
+    let options = ["--max-clients", "1000"];
+    let mut server = Server::start_as(snug_after("ulimit -n 64"), &options);
+    let mut waiting: VecDeque<Client> = (0..200).map(|_| server.connect()).collect();
+    // They are let in in order; as long as the first are in, the hundredth is not.
+    for client in waiting.iter_mut().take(30) {
+        client.expect_line(WELCOME);
+    }
+    server.wait_log_lines(" came", 30);
+    until("the descriptors are used up", || {
+        kernel::descriptors(server.pid()) >= 64
+    });
+    // Here time itself is what is tested: ten attempts a second cost nothing that could be seen.
+    let before = kernel::ticks(server.pid());
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let ticks = kernel::ticks(server.pid()) - before;
+    assert!(
+        ticks <= 2,
+        "waiting for a descriptor took {ticks} hundredths of a second"
+    );
+    assert!(server.is_running());
+    for served in 0..200 {
+        let mut client = waiting.pop_front().expect("200 are there");
+        if served >= 30 {
+            client.expect_line(WELCOME);
+        }
+        client.sync();
+    }
+    server.wait_log_lines(" left: ", 200);
+    check_serves(&server);
+}
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "needs Linux's /proc")]
+fn with_the_default_limit_the_descriptors_never_run_out() {
+    let server = Server::start_as(snug_after("ulimit -n 64"), &[]);
+    let [mut stays] = server.room();
+    let mut served = 0;
+    let mut crowd: Vec<Client> = (0..199).map(|_| server.connect()).collect();
+    for client in &mut crowd {
+        let line = client.line();
+        match line == WELCOME {
+            true => served += 1,
+            false => {
+                assert!(line.starts_with("*** "), "{line:?}");
+                client.expect_eof();
+            }
+        }
+    }
+    assert_eq!(served, 64 - 32 - 1);
+    drop(crowd);
+    stays.sync();
+    server.wait_log_lines(" left: ", served);
+    stays.sync();
+    check_serves_beside(&server, &mut stays);
+}
+
+/// Starts a server whose standard error is `stderr`, and checks that it serves.
+fn check_sink(preparation: &str, stderr: Stdio) {
+    let folder = Folder::new();
+    let path = folder.path("snug.sock");
+    let mut server = Server::start_mute(snug_after(preparation), &[], &path, stderr);
+    for _ in 0..20 {
+        check_serves(&server);
+    }
+    assert!(server.is_running());
+    server.signal(rustix::process::Signal::TERM);
+    let status = server.expect_exit(crate::harness::PATIENCE);
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn a_full_disk_under_the_log_is_no_reason_to_stop() {
+    let Ok(full) = File::options().write(true).open("/dev/full") else {
+        eprintln!("skipped: this system has no /dev/full");
+        return;
+    };
+    check_sink(":", full.into());
+}
+
+#[test]
+fn a_closed_standard_error_is_no_reason_to_stop() {
+    check_sink("exec 2>&-", Stdio::null());
+    check_sink("exec 0<&- 1>&- 2>&-", Stdio::null());
+}
+
+#[test]
+fn a_log_whose_reader_is_gone_is_no_reason_to_stop() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    check_sink(":", writer.into());
+}
+
+#[test]
+fn a_log_that_nobody_reads_is_no_reason_to_stop_and_says_what_was_lost() {
+    let folder = Folder::new();
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let path = folder.path("snug.sock");
+    let server = Server::start_mute(snug(), &[], &path, writer.into());
+    let [mut stays] = server.room();
+    // Two lines for each of them: far more than a pipe holds.
+    let mut visit = || {
+        let visitor = server.join();
+        stays.expect_notice(&["entered"]);
+        drop(visitor);
+        stays.expect_notice(&["left"]);
+    };
+    for _ in 0..3000 {
+        visit();
+    }
+    // Somebody reads it at last: with the next lines comes how many are missing.
+    server.read_log(reader);
+    let mut visits = 3000;
+    until("the loss is told", || {
+        visit();
+        visits += 1;
+        count_lost(&server.log_lines()) > 0
+    });
+    // All are accounted for: the one who stays came; and so did whoever tried whether the socket answers.
+    until("no line is lost in silence", || {
+        let lines = server.log_lines();
+        let about_people = |line: &&String| line.contains(" came") || line.contains(" left: ");
+        let logged = lines.iter().filter(about_people).count();
+        logged + count_lost(&lines) == 2 * visits + 1 + 2
+    });
+}
+
+/// How many lines the log says were lost.
+fn count_lost(lines: &[String]) -> usize {
+    let told = lines
+        .iter()
+        .filter_map(|line| line.split_once(" log lines lost"));
+    told.filter_map(|(before, _)| before.rsplit(' ').next()?.parse::<usize>().ok())
+        .sum()
+}
+
+#[test]
+fn a_log_on_a_file_is_all_there() {
+    let folder = Folder::new();
+    let log = folder.path("log");
+    let file = File::create(&log).expect("a file");
+    let mut server = Server::start_mute(snug(), &[], &folder.path("snug.sock"), file.into());
+    check_serves(&server);
+    server.signal(rustix::process::Signal::TERM);
+    server.expect_exit(crate::harness::PATIENCE);
+    let log = fs::read_to_string(&log).expect("the file");
+    assert!(log.matches(" came").count() >= 2, "{log}");
+    assert_eq!(
+        log.matches(" came").count(),
+        log.matches(" left: ").count(),
+        "{log}"
+    );
+    assert!(log.ends_with('\n'), "{log}");
+}
+
+#[test]
+fn standard_output_is_not_for_the_log() {
+    let folder = Folder::new();
+    let path = folder.path("snug.sock");
+    let out = folder.path("out");
+    let command = snug_after(&format!("exec >'{}'", out.display()));
+    let server = Server::start_mute(command, &[], &path, Stdio::null());
+    check_serves(&server);
+    assert_eq!(fs::read(&out).expect("the file"), b"");
+}
+
+#[test]
+fn whoever_comes_and_says_nothing_costs_nobody_anything() {
+    let server = Server::start(&[]);
+    let _silent: Vec<Client> = (0..200).map(|_| server.connect()).collect();
+    let mut halves: Vec<Client> = (0..200).map(|_| server.connect()).collect();
+    for half in &mut halves {
+        half.send("half a li");
+    }
+    let [mut one, mut two] = [server.join(), server.join()];
+    for n in 0..100 {
+        two.say(&format!("line {n}"));
+        one.expect_line(&format!("<{}> line {n}", two.name));
+    }
+    // The end of the first half comes last.
+    halves[0].say("ne");
+    let name = halves[0].name.clone();
+    one.expect_line(&format!("<{name}> half a line"));
+}
+
+#[test]
+fn a_flood_does_not_keep_others_from_being_heard() {
+    let server = Server::start(&["--bare"]);
+    let mut reader = server.connect();
+    let flooder = server.connect();
+    let mut speaker = server.connect();
+    let mut writer = flooder.writer();
+    let flood = std::thread::spawn(move || {
+        let lines = "flood\n".repeat(10_000);
+        while std::io::Write::write_all(&mut writer, lines.as_bytes()).is_ok() {}
+    });
+    let mut buffer = [0; 1 << 16];
+    let mut others = speaker.writer();
+    // The speaker reads too, or it would be given up.
+    let drain = std::thread::spawn(move || while others.read(&mut buffer).is_ok_and(|n| n > 0) {});
+    for n in 0..20 {
+        speaker.say(&format!("word {n}"));
+        let word = format!("word {n}");
+        while reader.line() != word {}
+    }
+    drop(server);
+    flood.join().expect("its connection ended");
+    drain.join().expect("its connection ended");
+}
