@@ -568,6 +568,17 @@ impl Model {
         person.ending = Some(self.now);
     }
 
+    /// Whoever was behind already is further behind before it gets what this turn brings it.
+    pub fn look_ahead(&mut self) {
+        for &who in &self.live {
+            let person = &mut self.people[who];
+            if person.worst > 0 {
+                person.worst = person.worst.max(lag(person, &self.room).1);
+                person.doomed |= person.worst > self.config.backlog;
+            }
+        }
+    }
+
     /// What somebody else got.
     pub fn receive(&mut self, who: Who, bytes: &[u8]) {
         for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
@@ -1044,8 +1055,9 @@ impl Model {
                 expired |= !person.excused;
                 person.excused = true;
             }
-            // What a bus still owes somebody who has ended is not known here.
-            let counts = !(person.shut || person.deaf && self.config.bare);
+            // Of a bus's newcomers, and of what it owes those who have ended, more is known later.
+            let refused = person.standing == Standing::Arriving && person.refusal.0;
+            let counts = !(person.shut || person.deaf && self.config.bare || refused);
             if low > backlog && !person.excused && counts {
                 held = Some((who, low));
             }
