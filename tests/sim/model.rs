@@ -214,6 +214,8 @@ pub struct Model {
     stopping: Option<Millis>,
     /// The room must be held up: nothing may be said.
     held: Option<(Who, usize)>,
+    /// Since when it may be.
+    hold_since: Option<Millis>,
     /// Somebody's queue may have been given up or have held the room up.
     blurred: bool,
     /// How many lines were skipped, connections cut and holds seen, so that a run can say what it met.
@@ -237,6 +239,7 @@ impl Model {
             now: 0,
             stopping: None,
             held: None,
+            hold_since: None,
             blurred: false,
             skipped: 0,
             cuts: 0,
@@ -1006,9 +1009,8 @@ impl Model {
         }
         let (since, patience) = match (self.stopping, person.standing) {
             (_, Standing::Refused) => (person.ending, limits::LINGER),
-            (Some(stop), _) if person.ending.is_none_or(|ending| ending >= stop) => {
-                (Some(stop), limits::STOP)
-            }
+            // Whether a bus had seen its end before the stop is not known.
+            (stop @ Some(_), Standing::In) => (stop, limits::STOP),
             _ => (person.ending, limits::DRAIN),
         };
         let late = since.is_some_and(|since| self.now >= since + patience);
@@ -1031,7 +1033,7 @@ impl Model {
     pub fn take_stock(&mut self, mut is_blocked: impl FnMut(Who) -> bool) {
         let (now, backlog) = (self.now, self.config.backlog);
         let mut held = None;
-        let mut expired = false;
+        let (mut expired, mut far) = (false, false);
         for &who in &self.live {
             let person = &mut self.people[who];
             person.skip_own(who, &self.room);
@@ -1055,6 +1057,7 @@ impl Model {
                 expired |= !person.excused;
                 person.excused = true;
             }
+            far |= high > backlog && !person.excused;
             // Of a bus's newcomers, and of what it owes those who have ended, more is known later.
             let refused = person.standing == Standing::Arriving && person.refusal.0;
             let counts = !(person.shut || person.deaf && self.config.bare || refused);
@@ -1062,11 +1065,23 @@ impl Model {
                 held = Some((who, low));
             }
         }
+        let holds = |person: &Person| person.behind.is_some() && !person.excused;
+        let is_held_by_any = self.live.iter().any(|&who| holds(&self.people[who]));
+        match self.hold_since {
+            _ if !is_held_by_any => self.hold_since = None,
+            None if far => self.hold_since = Some(now),
+            Some(since) if now >= since + self.config.slow_timeout => {
+                expired = true;
+                self.hold_since = None;
+            }
+            _ => {}
+        }
         if expired {
             // Whoever else holds the room up by then is skipped with it.
             for &who in &self.live {
                 let person = &mut self.people[who];
                 person.excused |= person.behind.is_some();
+                person.doomed |= person.excused;
             }
             held = None;
         }
