@@ -117,6 +117,8 @@ pub struct Person {
     behind: Option<Millis>,
     /// It may have used up its time.
     excused: bool,
+    /// It has, for a hold that it was part of was over.
+    passed: bool,
     /// Its effects when it last had everything.
     quiet: usize,
     /// Its connection was reset.
@@ -155,6 +157,7 @@ impl Person {
             doomed: false,
             behind: None,
             excused: false,
+            passed: false,
             quiet: 0,
             lost: false,
             cut: false,
@@ -1043,6 +1046,7 @@ impl Model {
             if high == 0 && !is_blocked(who) {
                 person.worst = 0;
                 person.excused = false;
+                person.passed = false;
                 person.quiet = person.said.max(person.answered);
             }
             self.blurred |= person.is_blurred();
@@ -1057,7 +1061,7 @@ impl Model {
                 expired |= !person.excused;
                 person.excused = true;
             }
-            far |= high > backlog && !person.excused;
+            far |= high > backlog && !person.passed;
             // Of a bus's newcomers, and of what it owes those who have ended, more is known later.
             let refused = person.standing == Standing::Arriving && person.refusal.0;
             let counts = !(person.shut || person.deaf && self.config.bare || refused);
@@ -1065,7 +1069,7 @@ impl Model {
                 held = Some((who, low));
             }
         }
-        let holds = |person: &Person| person.behind.is_some() && !person.excused;
+        let holds = |person: &Person| person.behind.is_some() && !person.passed;
         let is_held_by_any = self.live.iter().any(|&who| holds(&self.people[who]));
         match self.hold_since {
             _ if !is_held_by_any => self.hold_since = None,
@@ -1073,6 +1077,9 @@ impl Model {
             Some(since) if now >= since + self.config.slow_timeout => {
                 expired = true;
                 self.hold_since = None;
+                for &who in &self.live {
+                    self.people[who].passed |= self.people[who].behind.is_some();
+                }
             }
             _ => {}
         }
