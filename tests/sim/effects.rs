@@ -101,7 +101,10 @@ fn meaning(line: &[u8], bare: bool) -> Effect {
         "quit" => Effect::Quit(rest.trim().into()),
         "who" => Effect::Who,
         "ping" => Effect::Pong(rest.into()),
-        "help" => Effect::Help(rest.trim().into()),
+        "help" if ["", "help", "me", "ping", "quit", "who"].contains(&rest.trim()) => {
+            Effect::Help(rest.trim().into())
+        }
+        "help" => Effect::Unknown(rest.trim().into()),
         _ => Effect::Unknown(word.into()),
     }
 }
