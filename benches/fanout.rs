@@ -43,7 +43,11 @@ mod table;
 mod talk;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
 
 use machine::Cores;
 use plan::Options;
@@ -57,6 +61,8 @@ const FLOOR_FLAG: &str = "--floor-server";
 const LAUNCH_FLAG: &str = "--launch";
 /// `cargo bench` adds this; `cargo test` does not.
 const BENCH_FLAG: &str = "--bench";
+/// From so many percent of the time on, waiting for a core shows in the figures.
+const DISTURBED: f64 = 2.0;
 
 fn main() -> ExitCode {
     let mut arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -67,20 +73,26 @@ fn main() -> ExitCode {
     }
     let given = arguments.len();
     arguments.retain(|argument| argument != BENCH_FLAG);
+    let asked = arguments.len() < given;
     if given == 0 {
-        println!(
-            "The benchmark runs with `cargo bench`; `cargo bench -- --help` shows how to choose."
-        );
-        return ExitCode::SUCCESS;
+        return hint();
     }
     match plan::parse(arguments.into_iter()) {
         Ok(options) => measure(&options),
+        // What `cargo test --all-targets -- ...` hands to every test is not for this program.
+        Err(error) if !asked && error.kind() == ErrorKind::UnknownArgument => hint(),
         Err(error) => {
             // Nothing is left to do where not even that can be printed.
             let _ = error.print();
             ExitCode::from(error.exit_code() as u8)
         }
     }
+}
+
+/// `cargo test --benches` runs this program too, and is not to wait for a minute.
+fn hint() -> ExitCode {
+    println!("The benchmark runs with `cargo bench`; `cargo bench -- --help` shows how to choose.");
+    ExitCode::SUCCESS
 }
 
 fn serve_floor() -> ExitCode {
@@ -118,8 +130,14 @@ fn measure(options: &Options) -> ExitCode {
     };
     let rows = runner.run();
     runner.progress.end();
-    print!("{}", table::for_people(&rows));
-    println!("{}", footer(options, cores, &rows));
+    let mut stdout = std::io::stdout();
+    // Whoever reads it may have gone (`| head`); the exit code tells all the same.
+    let _ = writeln!(
+        stdout,
+        "{}{}",
+        table::for_people(&rows),
+        footer(options, cores, &rows, runner.progress.passed())
+    );
     if let Some(path) = &options.csv
         && let Err(error) = std::fs::write(path, table::csv(&rows))
     {
@@ -142,8 +160,13 @@ fn measure(options: &Options) -> ExitCode {
 }
 
 /// How to read the table, what was required, and on which machine it was made.
-fn footer(options: &Options, cores: Cores, rows: &[Row]) -> String {
+fn footer(options: &Options, cores: Cores, rows: &[Row], passed: Duration) -> String {
     let line_bytes = options.line_bytes;
+    let short = if options.check {
+        "A short run: its figures mean little.\n"
+    } else {
+        ""
+    };
     format!(
         "\n\
         lines/s: lines times readers, delivered; CPU/line: the server's CPU for each of these (for an \
@@ -152,10 +175,28 @@ fn footer(options: &Options, cores: Cores, rows: &[Row]) -> String {
         none stuck). Medians.\n\
         p50, p99, max: at a fixed rate, from when a line was due until the last reader had it (one \
         reader stuck: each of the others).\n\
+        all talk: where more lines are under way than talkers, the floor finds several of one talker \
+        together and serves them with one send.\n\
         B/idle: growth of resident memory for each idle connection; conn/s: connected and greeted.\n\
-        Text of {line_bytes} bytes a line; snug adds the speaker's name.\n\n\
-        {}\n{}",
+        Text of {line_bytes} bytes a line; snug adds the speaker's name.\n{short}\n\
+        {}\n{}\n{}",
         table::verdicts(rows),
         machine::facts(cores),
+        disturbance(passed),
     )
+}
+
+/// Whether other programs took part: on a busy machine the costs hold, more or less, and the latencies
+/// do not.
+fn disturbance(passed: Duration) -> String {
+    let Some(waited) = machine::waited_for_core() else {
+        return "Whether other programs disturbed this run is not known.".to_owned();
+    };
+    let share = 100.0 * waited.as_secs_f64() / passed.as_secs_f64().max(f64::MIN_POSITIVE);
+    let verdict = if share < DISTURBED {
+        "undisturbed"
+    } else {
+        "DISTURBED by other programs"
+    };
+    format!("This run was {verdict}: the load waited {share:.1} % of the time for its core.")
 }

@@ -46,13 +46,14 @@ impl Slice {
     }
 }
 
-/// What connecting came to.
+/// What connecting came to. Of a server that does not greet nobody can tell when it has accepted:
+/// for that there is no time and no cost.
 #[derive(Clone, Copy)]
 pub struct Setup {
     pub connections: usize,
     pub resident_at_start: Option<u64>,
     pub resident_connected: Option<u64>,
-    pub cpu_ns: u64,
+    pub cpu_ns: Option<u64>,
     pub greeted_in: Option<Duration>,
 }
 
@@ -78,11 +79,12 @@ pub fn connect(
     let server = Server::start(peer, cores)?;
     let cpu_before = server.cpu()?;
     let crowd = Crowd::connect(server.address, peer, count, deaf)?;
+    let greeted = crowd.greeted_in.is_some();
     let setup = Setup {
         connections: count,
         resident_at_start: server.resident_at_start,
-        cpu_ns: server.cpu()? - cpu_before,
-        resident_connected: server.resident(),
+        cpu_ns: greeted.then_some(server.cpu()? - cpu_before),
+        resident_connected: server.resident().filter(|_| greeted),
         greeted_in: crowd.greeted_in,
     };
     Ok((server, crowd, setup))
@@ -112,10 +114,11 @@ impl Stage {
         deaf: bool,
     ) -> Result<Stage, String> {
         let deaf = deaf.then(|| readers - 1);
-        let (server, mut crowd, setup) = connect(peer, cores, readers + 1, deaf)?;
+        let (server, mut crowd, mut setup) = connect(peer, cores, readers + 1, deaf)?;
         let publisher = readers;
         let mut names = crowd.agree(peer, &[publisher])?;
         crowd.agree(peer, &[0])?;
+        setup.resident_connected = setup.resident_connected.or_else(|| server.resident());
         Ok(Stage {
             server,
             setup,

@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -186,6 +187,13 @@ pub fn unsent_bytes(server: u16, client: u16) -> Option<u64> {
         let queues = fields.nth(1)?;
         matches.then(|| u64::from_str_radix(queues.split(':').next()?, 16).ok())?
     })
+}
+
+/// How long this process, ready to run, has waited for its core because others had it.
+pub fn waited_for_core() -> Option<Duration> {
+    let text = fs::read_to_string("/proc/self/schedstat").ok()?;
+    let waited = text.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    Some(Duration::from_nanos(waited))
 }
 
 /// One line on the machine: a figure means little without it.

@@ -132,7 +132,15 @@ impl Runner<'_> {
         }
         order.retain(|&(repeat, _, index)| repeat < repeats(index));
         if together {
-            order.sort_by_key(|&(repeat, peer, index)| (index, repeat, peer));
+            // There and back, so that neither always comes first.
+            let turn = |repeat: usize, peer| {
+                if repeat.is_multiple_of(2) {
+                    peer
+                } else {
+                    peers - peer
+                }
+            };
+            order.sort_by_key(|&(repeat, peer, index)| (index, repeat, turn(repeat, peer)));
         }
         order
     }
@@ -248,7 +256,8 @@ impl Entry {
 
     fn take_setup(&mut self, setup: Setup) {
         let connections = setup.connections as f64;
-        self.cpu.push(setup.cpu_ns as f64 / connections);
+        self.cpu
+            .extend(setup.cpu_ns.map(|cpu| cpu as f64 / connections));
         if let Some(time) = setup.greeted_in {
             self.connections_per_second
                 .push(connections / time.as_secs_f64());

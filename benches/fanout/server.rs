@@ -6,6 +6,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::io::{Read, Seek};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -124,7 +125,8 @@ pub struct Server {
     child: Child,
     /// What it writes to standard error goes to a file: a pipe would need a reader, whose time would
     /// be the load's, and would hold the server up when full.
-    log: PathBuf,
+    /// The file has no name any more, so nothing of it stays behind.
+    log: File,
     pub address: SocketAddr,
     /// Resident memory before the first connection.
     pub resident_at_start: Option<u64>,
@@ -134,10 +136,12 @@ impl Server {
     pub fn start(peer: &dyn Peer, cores: Cores) -> Result<Server, String> {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
-        let log = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
             .join(format!("fanout-{}-{number}.log", std::process::id()));
         let say = |error| format!("cannot start {}: {error}", peer.name());
-        let stderr = File::create(&log).map_err(say)?;
+        let stderr = File::create(&path).map_err(say)?;
+        let log = File::open(&path).map_err(say)?;
+        fs::remove_file(&path).map_err(say)?;
         let core = cores
             .server
             .map_or_else(|| "-".to_owned(), |core| core.to_string());
@@ -165,7 +169,7 @@ impl Server {
     fn wait_for_address(&mut self, name: &str) -> Result<SocketAddr, String> {
         let started = Instant::now();
         while started.elapsed() < START_LIMIT {
-            let said = fs::read_to_string(&self.log).unwrap_or_default();
+            let said = self.said();
             if let Some(address) = said.lines().find_map(address_in) {
                 return Ok(address);
             }
@@ -194,6 +198,16 @@ impl Server {
         sleep(SETTLE);
     }
 
+    /// All that it has written to standard error.
+    fn said(&self) -> String {
+        let mut bytes = Vec::new();
+        // What cannot be read is not there.
+        let _ = (&self.log)
+            .rewind()
+            .and_then(|()| (&self.log).read_to_end(&mut bytes));
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
     fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
     }
@@ -202,8 +216,7 @@ impl Server {
     pub fn last_words(&mut self) -> Option<String> {
         // A server that is about to end closes its sockets a little before.
         sleep(Duration::from_millis(20));
-        self.has_ended()
-            .then(|| last_line(&fs::read_to_string(&self.log).unwrap_or_default()).to_owned())
+        self.has_ended().then(|| last_line(&self.said()).to_owned())
     }
 }
 
@@ -212,7 +225,6 @@ impl Drop for Server {
         // Either may fail only because the process has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = fs::remove_file(&self.log);
     }
 }
 
