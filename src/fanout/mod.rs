@@ -251,7 +251,7 @@ impl Fanout {
         }
         if is_long {
             // Not only at the turn's end, or a turn's worth would come on top of the backlog.
-            self.trim(feed_id, self.now);
+            self.trim(feed_id, self.now, true);
         }
     }
 

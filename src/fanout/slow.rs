@@ -24,11 +24,12 @@ impl Fanout {
                 self.held.push(feed_id);
             }
         }
-        self.trim(feed_id, now);
+        self.trim(feed_id, now, false);
     }
 
-    /// Drops chunks that nobody needs, and those beyond the backlog that nobody is waited for with.
-    pub(super) fn trim(&mut self, feed_id: FeedId, now: Millis) {
+    /// Drops chunks that nobody needs, and those beyond the backlog unless somebody is waited for. With `before_flush`,
+    /// whoever takes bytes is waited for: they have not had their chance in this turn.
+    pub(super) fn trim(&mut self, feed_id: FeedId, now: Millis, before_flush: bool) {
         if self.feeds[feed_id as usize].log.second_start().is_none() {
             return;
         }
@@ -36,7 +37,8 @@ impl Fanout {
         let (mut needed, mut waited_for) = (u64::MAX, u64::MAX);
         self.each_position(feed_id, |_, reader, from| {
             needed = needed.min(from.at);
-            if self.is_waited_for(reader, now) {
+            let has_chance = before_flush && reader.blocked.is_none();
+            if has_chance || self.is_waited_for(reader, now) {
                 waited_for = waited_for.min(from.at);
             }
         });

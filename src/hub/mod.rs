@@ -436,7 +436,7 @@ impl<S: Stream> Hub<S> {
             if let Phase::Draining { linger } = connection.phase
                 && !self.post.fanout.is_pending(id)
             {
-                if connection.ended || connection.stream.shutdown_write().is_err() {
+                if connection.stream.shutdown_write().is_err() || connection.ended {
                     connection.phase = Phase::Over;
                 } else if linger {
                     connection.phase = Phase::Lingering;
