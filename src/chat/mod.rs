@@ -296,8 +296,15 @@ impl Chat {
             Origin::Ip { ip, .. } => Some(ip.to_string()).filter(|name| self.is_free(name)),
             Origin::Unix { .. } => None,
         }
-        .unwrap_or_else(|| origin.to_string())
+        .unwrap_or_else(|| self.full_address(origin))
         .into()
+    }
+
+    /// An address with its port. Where the server listens at several ports, two may come from the same.
+    fn full_address(&self, origin: Origin) -> String {
+        let numbered = (2..).map(|n| format!("{origin}-{n}"));
+        let mut names = std::iter::once(origin.to_string()).chain(numbered);
+        names.find(|name| self.is_free(name)).unwrap_or_default()
     }
 
     /// Panics where the fields contradict one another. For tests and debug builds.
