@@ -144,11 +144,12 @@ impl Fanout {
             && (self.settings.slow == Slow::Wait || reader.blocked.is_none_or(takes))
     }
 
-    /// A reader has used up its time.
+    /// A reader has used up its time. By the policies that are not for waiting, it may be within the backlog all the
+    /// same: what it needs is then dropped when it no longer is, and not before.
     fn lose_patience(&mut self, id: ReaderId) {
         let reader = reader(&mut self.readers, id);
         reader.excused = true;
-        if self.settings.gap.is_none() {
+        if self.settings.gap.is_none() && self.settings.slow == Slow::Wait {
             give_up(reader, id, &mut self.too_slow);
         }
     }
