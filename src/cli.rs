@@ -272,6 +272,7 @@ fn option(name: &'static str, value: &'static str, env: &'static str, help: &'st
         .long(name)
         .value_name(value)
         .env(env)
+        .hide_env_values(true)
         .help(help)
 }
 
@@ -280,6 +281,7 @@ fn flag(name: &'static str, env: &'static str) -> Arg {
     Arg::new(name)
         .long(name)
         .env(env)
+        .hide_env_values(true)
         .action(ArgAction::SetTrue)
         .value_parser(FalseyValueParser::new())
 }

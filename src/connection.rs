@@ -24,7 +24,7 @@ pub enum Why {
     Full,
     TooManyFromAddress,
     Stopping,
-    Failed(io::Error),
+    Failed(io::ErrorKind),
 }
 
 impl fmt::Display for Why {
@@ -40,12 +40,12 @@ impl fmt::Display for Why {
             Self::Full => f.write_str("the server is full"),
             Self::TooManyFromAddress => f.write_str("too many from its address"),
             Self::Stopping => f.write_str("the server is closing"),
-            Self::Failed(error) => match error.kind() {
+            Self::Failed(kind) => match kind {
                 io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
                     f.write_str("reset by peer")
                 }
                 io::ErrorKind::TimedOut => f.write_str("timed out"),
-                _ => error.fmt(f),
+                _ => kind.fmt(f),
             },
         }
     }
@@ -101,12 +101,16 @@ pub struct Connection<S> {
     pub phase: Phase,
     /// The stream may have more to read; there will be no further word of it.
     pub readable: bool,
-    /// The peer has ended its side: reading goes on to the end.
-    pub hung_up: bool,
+    /// An end or urgent data was announced: a short read does not mean that there is no more.
+    pub read_on: bool,
+    /// A write failed: what is written goes nowhere. What the peer has sent before is still read.
+    pub broken: Option<io::ErrorKind>,
     /// The end of the stream has been read.
     pub ended: bool,
     /// Listed once among those to be read next, or those that must wait.
-    pub ready: bool,
+    pub listed: bool,
+    /// A line without an end has rested long enough to count as one.
+    pub rested: bool,
     input: Option<Box<Input>>,
 }
 
@@ -117,9 +121,11 @@ impl<S: Stream> Connection<S> {
             origin,
             phase,
             readable: false,
-            hung_up: false,
+            read_on: false,
+            broken: None,
             ended: false,
-            ready: false,
+            rested: false,
+            listed: false,
             input: None,
         }
     }
@@ -134,14 +140,15 @@ impl<S: Stream> Connection<S> {
                     Fill::End
                 }
                 Ok(n) => {
-                    // A short read has emptied the socket, and what comes later is announced; only an
-                    // end announced already would not be.
-                    self.readable = n == buffer.len() || self.hung_up;
+                    // A short read has emptied the socket, and what comes later is announced; but an end
+                    // announced already would not be, and a read stops before urgent data.
+                    self.readable = n == buffer.len() || self.read_on;
                     Fill::Bytes(n)
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.readable = false;
+                    self.read_on = false;
                     Fill::Nothing
                 }
                 Err(error) => Fill::Failed(error),
@@ -149,26 +156,25 @@ impl<S: Stream> Connection<S> {
         }
     }
 
-    /// Writes as much as the stream takes, and says how many bytes those were.
+    /// Writes as much as the stream takes, and says how many bytes those were. The first failure is an error;
+    /// then everything is taken, and goes nowhere.
     pub fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         loop {
             let result = match slices {
+                _ if self.broken.is_some() => Ok(slices.iter().map(|slice| slice.len()).sum()),
                 [slice] => self.stream.write(slice),
                 _ => self.stream.write_vectored(slices),
             };
-            return match result {
+            match result {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-                result => result,
-            };
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(0),
+                Err(error) => {
+                    self.broken = Some(error.kind());
+                    return Err(error);
+                }
+                Ok(written) => return Ok(written),
+            }
         }
-    }
-
-    /// Whether there is something to look at without waiting for the stream.
-    pub fn has_unread(&self) -> bool {
-        self.input
-            .as_ref()
-            .is_some_and(|input| !input.unread.is_empty())
     }
 
     /// Bytes of memory held for its input.

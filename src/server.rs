@@ -19,6 +19,13 @@ use std::time::{Duration, Instant};
 /// The signals' token. Listeners count down from the next; connections count up from 0.
 const SIGNALS: Token = Token(usize::MAX);
 const FIRST_LISTENER: usize = usize::MAX - 1;
+/// What is asked of every connection, once and for all. Urgent data is announced apart where it is known.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const INTERESTS: Interest = Interest::READABLE
+    .add(Interest::WRITABLE)
+    .add(Interest::PRIORITY);
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const INTERESTS: Interest = Interest::READABLE.add(Interest::WRITABLE);
 /// Events taken from the kernel at once.
 const EVENTS: usize = 1024;
 
@@ -55,6 +62,8 @@ pub struct Server {
     start: Instant,
     /// Accepting rests until then, because the system refused to give more.
     resting: Option<Millis>,
+    /// That was logged; until nobody waits any more.
+    is_short: bool,
     /// How many connections there were when it began to rest.
     rested_at: usize,
     /// Numbers those who come by a Unix socket.
@@ -91,6 +100,7 @@ impl Server {
             hub: Hub::new(config),
             start: Instant::now(),
             resting: None,
+            is_short: false,
             rested_at: 0,
             unix_count: 0,
             stop_at: None,
@@ -122,9 +132,11 @@ impl Server {
                         if event.is_writable() {
                             self.hub.writable(id);
                         }
-                        if event.is_readable() || event.is_read_closed() || event.is_error() {
-                            self.hub
-                                .readable(id, event.is_read_closed() || event.is_error());
+                        // A read stops short of an end, of an error, and of urgent data.
+                        let is_marked =
+                            event.is_read_closed() || event.is_error() || event.is_priority();
+                        if event.is_readable() || is_marked {
+                            self.hub.readable(id, is_marked);
                         }
                     }
                 }
@@ -162,20 +174,19 @@ impl Server {
 
     /// Whether the server is to end at once.
     fn take_signals(&mut self) -> bool {
-        for signal in self.signals.pending() {
-            if signal == SIGHUP {
-                continue;
-            }
-            if self.stop_at.is_some() {
-                log::warn!("a second signal: ending at once");
-                return true;
-            }
-            log::info!("closing; {} connected", self.hub.len());
-            let now = self.now();
-            self.stop_at = Some(now + limits::STOP);
-            self.doors.clear();
-            self.hub.stop(now);
+        // Two that come together, as from a terminal and a supervisor, are one.
+        if !self.signals.pending().any(|signal| signal != SIGHUP) {
+            return false;
         }
+        if self.stop_at.is_some() {
+            log::warn!("a second signal: ending at once");
+            return true;
+        }
+        log::info!("closing; {} connected", self.hub.open());
+        let now = self.now();
+        self.stop_at = Some(now + limits::STOP);
+        self.doors.clear();
+        self.hub.stop(now);
         false
     }
 
@@ -199,7 +210,11 @@ impl Server {
                     Err(error) if is_passing(&error) => {}
                     Err(error) => {
                         // What is missing comes back when somebody leaves, or by itself.
-                        log::debug!("cannot accept: {error}; trying again soon");
+                        if !std::mem::replace(&mut self.is_short, true) {
+                            log::warn!(
+                                "newcomers must wait: {error} (raise 'ulimit -n', or lower --max-clients)"
+                            );
+                        }
                         self.resting = Some(now + limits::ACCEPT_PAUSE);
                         self.rested_at = self.hub.len();
                         return;
@@ -230,11 +245,9 @@ impl Server {
             }
         };
         let token = Token(self.hub.next_id() as usize);
-        self.poll.registry().register(
-            &mut socket,
-            token,
-            Interest::READABLE | Interest::WRITABLE,
-        )?;
+        self.poll
+            .registry()
+            .register(&mut socket, token, INTERESTS)?;
         self.hub.accept(socket, origin, now);
         Ok(())
     }

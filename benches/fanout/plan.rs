@@ -15,6 +15,9 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 const PLANNED_SECONDS: f64 = 80.0;
 /// What one send costs whatever it carries, in lines: about as much as the bytes of so many.
 const OWN_COST: f64 = 150.0;
+const SCENARIOS: [&str; 5] = ["one", "burst", "talk", "stuck", "idle"];
+/// Room in a line for the numbers by which it is known.
+const LEAST_LINE: usize = 12;
 const TALKERS: usize = 200;
 const CROWD_OF_STUCK: usize = 1_000;
 const CONNECTIONS_OF_IDLE: usize = 10_000;
@@ -112,153 +115,91 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Options, clap:
 }
 
 fn command() -> Command {
-    let numbers = |name, value, default, help| {
-        Arg::new(name)
-            .long(name)
-            .value_name(value)
-            .value_delimiter(',')
-            .value_parser(RangedU64ValueParser::<usize>::new().range(1..=1_000_000))
-            .default_value(default)
-            .help(help)
-    };
-    let flag = |name, help| {
-        Arg::new(name)
-            .long(name)
-            .action(ArgAction::SetTrue)
-            .help(help)
-    };
     Command::new("cargo bench --")
-        .about("Measures what bringing a line to many readers costs, beside a loop that only sends.")
+        .about(
+            "Measures what bringing a line to many readers costs, beside a loop that only sends.",
+        )
         .no_binary_name(true)
-        .arg(
-            Arg::new("scenario")
-                .long("scenario")
-                .value_name("NAME")
+        .args([
+            option("scenario", "NAME")
                 .value_delimiter(',')
-                .value_parser(PossibleValuesParser::new(["one", "burst", "talk", "stuck", "idle"]))
-                .help("Only these: one line at a time, bursts, everybody talks, one reader stuck, idle"),
-        )
-        .arg(numbers("readers", "N,N", "10,100,1000,10000", "Readers for `one` and `burst`, talkers \
-            for `talk` (200 unless given), readers for `stuck` (1000), connections for `idle` (10000)"))
-        .arg(numbers("burst", "N,N", "64", "Lines in a burst"))
-        .arg(numbers("under-way", "N,N", "64,1000", "Lines under way in all while everybody talks"))
-        .arg(numbers("line-bytes", "N", "64", "Length of a line's text").value_delimiter(None))
-        .arg(
-            numbers("seconds", "N", "80", "Time for the whole run, about; lengths are scaled to it")
-                .value_delimiter(None),
-        )
-        .arg(
-            Arg::new("repeat")
-                .long("repeat")
-                .value_name("N")
-                .value_parser(RangedU64ValueParser::<usize>::new().range(1..=1_000))
+                .value_parser(PossibleValuesParser::new(SCENARIOS))
+                .help(
+                    "Only these: a line at a time, bursts, everybody talks, a reader stuck, idle",
+                ),
+            list("readers", "10,100,1000,10000").help(
+                "Readers for `one` and `burst`, talkers for `talk` (200 unless given), \
+                readers for `stuck` (1000), connections for `idle` (10000)",
+            ),
+            list("burst", "64").help("Lines in a burst"),
+            list("under-way", "64,1000").help("Lines under way in all while everybody talks"),
+            number("line-bytes")
+                .default_value("64")
+                .help("Length of a line's text"),
+            number("seconds")
+                .default_value("80")
+                .help("Time for the whole run, about; lengths are scaled to it"),
+            number("repeat")
                 .help("Repeats of each row, snug and floor in turn [default: 2 to 12, by row]"),
-        )
-        .arg(flag("same-bytes", "The floor says lines as long as those of snug become with their names"))
-        .arg(
-            Arg::new("server-args")
-                .long("server-args")
-                .value_name("ARGS")
+            flag(
+                "same-bytes",
+                "The floor's lines are as long as snug's become with their names",
+            ),
+            option("server-args", "ARGS")
                 .allow_hyphen_values(true)
-                .help("Further arguments of `snug serve`, as in --server-args \"--bare --slow wait\""),
-        )
-        .arg(
-            Arg::new("binary")
-                .long("binary")
-                .value_name("FILE")
-                .value_parser(value_parser!(PathBuf))
-                .help("Another build of snug to measure"),
-        )
-        .arg(
-            Arg::new("csv")
-                .long("csv")
-                .value_name("FILE")
-                .value_parser(value_parser!(PathBuf))
-                .help("Write the table as CSV too"),
-        )
-        .arg(flag("check", "A short run that fails if a reader's stream is wrong, never on a time"))
-        .arg(flag("gate", "Fail if a required figure is missed"))
-        .after_help("Every reader's stream is checked byte by byte; a row in which one is wrong is an error.")
+                .help(
+                    "Further arguments of `snug serve`, as in --server-args \"--bare --slow wait\"",
+                ),
+            file("binary").help("Another build of snug to measure"),
+            file("csv").help("Write the table as CSV too"),
+            flag(
+                "check",
+                "A short run that fails if a reader's stream is wrong, never on a time",
+            ),
+            flag("gate", "Fail if a required figure is missed"),
+        ])
+        .after_help("Every reader's stream is checked; a row in which one is wrong is an error.")
+}
+
+fn option(name: &'static str, value: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(value)
+}
+
+fn number(name: &'static str) -> Arg {
+    option(name, "N").value_parser(RangedU64ValueParser::<usize>::new().range(1..=1_000_000))
+}
+
+fn list(name: &'static str, default: &'static str) -> Arg {
+    number(name)
+        .value_name("N,N")
+        .value_delimiter(',')
+        .default_value(default)
+}
+
+fn file(name: &'static str) -> Arg {
+    option(name, "FILE").value_parser(value_parser!(PathBuf))
+}
+
+fn flag(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .action(ArgAction::SetTrue)
+        .help(help)
 }
 
 fn options(matches: &ArgMatches) -> Options {
-    let many = |name: &str| -> Vec<usize> {
-        matches
-            .get_many(name)
-            .map_or_else(Vec::new, |values| values.copied().collect())
-    };
     let check = matches.get_flag("check");
-    let given = matches.value_source("readers") == Some(ValueSource::CommandLine);
-    let mut readers = many("readers");
-    if check && !given {
-        readers.retain(|&readers| readers <= 1_000);
-    }
-    let wanted: Option<Vec<String>> = matches
-        .get_many::<String>("scenario")
-        .map(|names| names.cloned().collect());
-    let wants = |name: &str| {
-        wanted
-            .as_ref()
-            .is_none_or(|names| names.iter().any(|wanted| wanted == name))
-    };
-    let own = |usual: usize| if given { readers.clone() } else { vec![usual] };
-    let cap = |usual: usize, short: usize| own(if check { short } else { usual });
-
-    let mut groups: Vec<Group> = Vec::new();
-    let mut add = |readers: usize, kind: Kind| match groups
-        .iter_mut()
-        .find(|group| group.readers == readers && shares(group.kinds[0], kind))
-    {
-        Some(group) => group.kinds.push(kind),
-        None => groups.push(Group {
-            readers,
-            kinds: vec![kind],
-        }),
-    };
-    if wants("idle") {
-        cap(CONNECTIONS_OF_IDLE, 1_000)
-            .into_iter()
-            .for_each(|n| add(n, Kind::Idle));
-    }
-    for &readers in &readers {
-        if wants("one") {
-            add(readers, Kind::Lines(1));
-        }
-        if wants("burst") {
-            many("burst")
-                .into_iter()
-                .for_each(|batch| add(readers, Kind::Lines(batch)));
-        }
-    }
-    for talkers in own(TALKERS)
-        .into_iter()
-        .filter(|&talkers| talkers > 1 && wants("talk"))
-    {
-        many("under-way")
-            .into_iter()
-            .for_each(|under_way| add(talkers, Kind::Talk(under_way)));
-    }
-    if wants("stuck") {
-        let readers = cap(CROWD_OF_STUCK, 100)
-            .into_iter()
-            .filter(|&readers| readers > 1);
-        readers.for_each(|n| add(n, Kind::Stuck));
-    }
-
-    let seconds = many("seconds")[0] as f64;
+    let seconds = numbers(matches, "seconds")[0] as f64;
+    let binary = matches.get_one::<PathBuf>("binary").cloned();
+    let server_args = matches.get_one::<String>("server-args");
     Options {
-        groups,
-        line_bytes: many("line-bytes")[0].max(12),
+        groups: groups(matches, check),
+        line_bytes: numbers(matches, "line-bytes")[0].max(LEAST_LINE),
         same_bytes: matches.get_flag("same-bytes"),
-        binary: matches
-            .get_one::<PathBuf>("binary")
-            .cloned()
-            .unwrap_or_else(|| env!("CARGO_BIN_EXE_snug").into()),
-        server_args: matches
-            .get_one::<String>("server-args")
-            .map_or_else(Vec::new, |args| {
-                args.split_ascii_whitespace().map(str::to_owned).collect()
-            }),
+        binary: binary.unwrap_or_else(|| env!("CARGO_BIN_EXE_snug").into()),
+        server_args: server_args.map_or_else(Vec::new, |args| {
+            args.split_ascii_whitespace().map(str::to_owned).collect()
+        }),
         csv: matches.get_one("csv").cloned(),
         check,
         gate: matches.get_flag("gate"),
@@ -270,6 +211,68 @@ fn options(matches: &ArgMatches) -> Options {
             seconds / PLANNED_SECONDS
         },
         repeats: matches.get_one("repeat").copied().or(check.then_some(1)),
+    }
+}
+
+fn numbers(matches: &ArgMatches, name: &str) -> Vec<usize> {
+    let values = matches.get_many(name);
+    values.map_or_else(Vec::new, |values| values.copied().collect())
+}
+
+/// The scenarios that were asked for, with how many clients each; a short run has fewer.
+fn groups(matches: &ArgMatches, short: bool) -> Vec<Group> {
+    let given = matches.value_source("readers") == Some(ValueSource::CommandLine);
+    let mut readers = numbers(matches, "readers");
+    if short && !given {
+        readers.retain(|&readers| readers <= 1_000);
+    }
+    let names = matches.get_many::<String>("scenario");
+    let wants = |name: &str| {
+        let mut names = names.clone().into_iter().flatten();
+        matches.value_source("scenario").is_none() || names.any(|wanted| wanted == name)
+    };
+    let own = |usual: usize| if given { readers.clone() } else { vec![usual] };
+    let mut groups = Vec::new();
+    if wants("idle") {
+        let connections = own(if short { 1_000 } else { CONNECTIONS_OF_IDLE });
+        connections
+            .into_iter()
+            .for_each(|count| add(&mut groups, count, Kind::Idle));
+    }
+    for &readers in &readers {
+        let bursts = numbers(matches, "burst")
+            .into_iter()
+            .filter(|_| wants("burst"));
+        for batch in wants("one").then_some(1).into_iter().chain(bursts) {
+            add(&mut groups, readers, Kind::Lines(batch));
+        }
+    }
+    for talkers in own(TALKERS)
+        .into_iter()
+        .filter(|&count| count > 1 && wants("talk"))
+    {
+        for under_way in numbers(matches, "under-way") {
+            add(&mut groups, talkers, Kind::Talk(under_way));
+        }
+    }
+    let crowd = own(if short { 100 } else { CROWD_OF_STUCK });
+    for readers in crowd
+        .into_iter()
+        .filter(|&count| count > 1 && wants("stuck"))
+    {
+        add(&mut groups, readers, Kind::Stuck);
+    }
+    groups
+}
+
+fn add(groups: &mut Vec<Group>, readers: usize, kind: Kind) {
+    let mut groups_so_far = groups.iter_mut();
+    match groups_so_far.find(|group| group.readers == readers && shares(group.kinds[0], kind)) {
+        Some(group) => group.kinds.push(kind),
+        None => groups.push(Group {
+            readers,
+            kinds: vec![kind],
+        }),
     }
 }
 

@@ -43,6 +43,7 @@ fn ratio_limit(kind: Kind, readers: usize) -> Option<f64> {
     }
 }
 
+const LEAST_PAIRS: usize = 3;
 const BYTES_PER_IDLE: f64 = 256.0;
 const RESIDENT_AT_START: f64 = 3.0 * 1024.0 * 1024.0;
 
@@ -55,8 +56,11 @@ pub fn requirements(rows: &[Row]) -> Vec<Requirement> {
     {
         let label = row.kind.label();
         if let Some(at_most) = ratio_limit(row.kind, row.readers) {
-            // Where nothing was measured because of an error, the figure is missed.
-            let measured = row.entries.iter().find_map(|entry| median(&entry.ratios));
+            // A row with an error has no figure, or not one to rely on: then this is not met.
+            let measured = (row.entries.iter())
+                .all(|entry| entry.error.is_none())
+                .then(|| row.entries.iter().find_map(|entry| decided(&entry.ratios)))
+                .flatten();
             let what = format!("{label}, {} readers: ratio", row.readers);
             all.push(Requirement {
                 what,
@@ -165,10 +169,11 @@ fn message(entry: &Entry) -> Option<String> {
 /// The limit on the ratio beside the entry that has one, and whether it is kept.
 fn needed(row: &Row, entry: &Entry) -> Option<String> {
     let at_most = ratio_limit(row.kind, row.readers)?;
-    let kept = if median(&entry.ratios)? <= at_most {
-        "ok"
-    } else {
-        "MISSED"
+    median(&entry.ratios)?;
+    let kept = match decided(&entry.ratios) {
+        Some(measured) if measured <= at_most => "ok",
+        Some(_) => "MISSED",
+        None => "too few",
     };
     Some(format!("{} {kept}", ratio(at_most)))
 }
@@ -180,7 +185,11 @@ pub fn verdicts(rows: &[Row]) -> String {
         let measured = requirement
             .measured
             .map_or_else(|| NOTHING.to_owned(), plain);
-        let kept = if requirement.is_met() { "ok" } else { "MISSED" };
+        let kept = match requirement.measured {
+            Some(_) if requirement.is_met() => "ok",
+            Some(_) => "MISSED",
+            None => "not decided: an error, or too few repeats",
+        };
         let (what, at_most) = (&requirement.what, plain(requirement.at_most));
         let _ = writeln!(out, "{what}: {measured}, needed at most {at_most}: {kept}");
     }
@@ -229,6 +238,11 @@ pub fn csv(rows: &[Row]) -> String {
 
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('"', "\"\""))
+}
+
+/// The median, if enough pairs were measured to judge by it: one of one is a matter of luck.
+fn decided(ratios: &[f64]) -> Option<f64> {
+    median(ratios).filter(|_| ratios.len() >= LEAST_PAIRS)
 }
 
 pub fn median(values: &[f64]) -> Option<f64> {

@@ -478,7 +478,16 @@ impl Chat {
         }
         let address = origin.ip().map(|ip| ip.to_string());
         let free = address.filter(|name| self.find(name).is_none());
-        free.unwrap_or_else(|| origin.to_string()).into()
+        free.unwrap_or_else(|| self.full_address(origin)).into()
+    }
+
+    /// An address with its port. Where the server listens at several ports, two may come from the same.
+    fn full_address(&self, origin: Origin) -> String {
+        let numbered = (2..).map(|n| format!("{origin}-{n}"));
+        let mut names = std::iter::once(origin.to_string()).chain(numbered);
+        names
+            .find(|name| self.find(name).is_none())
+            .unwrap_or_default()
     }
 
     /// Panics where the fields contradict one another. For tests and debug builds.

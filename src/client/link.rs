@@ -5,7 +5,8 @@
 
 use super::dial::{self, Dial, Stream};
 use super::outgoing::Outgoing;
-use std::io::{self, ErrorKind, Read};
+use std::io::ErrorKind::{BrokenPipe, Interrupted, WouldBlock};
+use std::io::{self, Read};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
@@ -50,8 +51,9 @@ enum Sending {
     Open,
     /// Everything is said, and the server was told so.
     Done,
-    /// Writing failed. What the server said before is still read.
-    Broken(io::Error),
+    /// Writing failed, for this reason if it was not told yet. What the server said before is still
+    /// read.
+    Broken(Option<io::Error>),
 }
 
 /// What a [`Connection::receive`] brought.
@@ -134,15 +136,15 @@ impl Connection {
                         self.gap_until = Some(now + LINE_GAP);
                     }
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                Err(error) if error.kind() == Interrupted => {}
+                Err(error) if error.kind() == WouldBlock => {
                     self.writable = false;
                     if !std::mem::replace(&mut self.patient, true) {
                         dial::be_patient(&self.stream.socket);
                     }
                 }
                 Err(error) => {
-                    self.sending = Sending::Broken(error);
+                    self.sending = Sending::Broken(Some(error));
                     self.readable = true;
                     return;
                 }
@@ -160,21 +162,27 @@ impl Connection {
     pub fn receive(&mut self, buffer: &mut [u8]) -> Received {
         loop {
             return match (&self.stream.socket).read(buffer) {
-                Ok(0) => Received::End(None),
+                // A write may have been told of the reset; after that, reading gives an ordinary end.
+                Ok(0) => Received::End(self.why_broken().filter(|e| e.kind() != BrokenPipe)),
                 Ok(n) => Received::Bytes(n),
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                Err(error) if error.kind() == Interrupted => continue,
+                Err(error) if error.kind() == WouldBlock => {
                     self.readable = false;
-                    match std::mem::replace(&mut self.sending, Sending::Done) {
-                        Sending::Broken(error) => Received::End(Some(error)),
-                        other => {
-                            self.sending = other;
-                            Received::Nothing
-                        }
+                    match self.why_broken() {
+                        Some(error) => Received::End(Some(error)),
+                        None => Received::Nothing,
                     }
                 }
                 Err(error) => Received::End(Some(error)),
             };
+        }
+    }
+
+    /// What writing failed with, once.
+    fn why_broken(&mut self) -> Option<io::Error> {
+        match &mut self.sending {
+            Sending::Broken(error) => error.take(),
+            Sending::Open | Sending::Done => None,
         }
     }
 }

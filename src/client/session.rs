@@ -56,7 +56,8 @@ pub struct Session<'a> {
     rest_at: Option<Instant>,
     /// None with `--send-only`.
     output: Option<Output>,
-    clock: Clock,
+    /// None without `--timestamps`.
+    clock: Option<Clock>,
     backoff: Backoff,
     /// Something failed that does not end the session but decides its exit code.
     failed: bool,
@@ -90,7 +91,7 @@ impl<'a> Session<'a> {
             }),
             rest_at: None,
             output: (!config.send_only).then(Output::new),
-            clock: Clock::default(),
+            clock: config.timestamps.then(Clock::default),
             backoff: Backoff::default(),
             failed: false,
             exit: None,
@@ -151,6 +152,9 @@ impl<'a> Session<'a> {
             // Nobody is there to talk to and nothing is left to say. It does not matter which ended
             // first, the input or the connection.
             Link::Down { in_order, .. } if self.outgoing.is_done() => {
+                if !in_order {
+                    say("the input has ended, and there is no connection to hear the rest from");
+                }
                 return self.finish(if in_order { 0 } else { 1 });
             }
             Link::Down { until, .. } if now >= until => dial::dial(&self.config.address, now),
@@ -194,7 +198,7 @@ impl<'a> Session<'a> {
         let Link::Up(up) = &self.link else { return };
         let (half_closed, stable) = (up.is_half_closed(), up.age(now) >= STABLE);
         if let Some(output) = &mut self.output {
-            self.printer.end(self.clock.now(), output.back());
+            self.printer.end(time(&mut self.clock), output.back());
         }
         if self.outgoing.said_quit() || (half_closed && error.is_none()) {
             return self.finish(0);
@@ -204,15 +208,19 @@ impl<'a> Session<'a> {
             self.config.address,
             words::why_lost(error)
         );
-        if half_closed || !self.config.reconnect {
-            self.print();
+        let again = self.config.reconnect && !half_closed;
+        if let Some(output) = self.output.as_mut().filter(|_| again) {
+            self.printer.separate(output.back());
+        }
+        // What it said comes before the news of its end.
+        self.print();
+        if self.exit.is_some() {
+            return;
+        }
+        if !again {
             say(&loss);
             return self.finish(1);
         }
-        if let Some(output) = &mut self.output {
-            self.printer.separate(output.back());
-        }
-        self.print();
         if stable {
             self.backoff.reset();
         }
@@ -284,7 +292,7 @@ impl<'a> Session<'a> {
                     };
                     let bytes = &self.chunk[..n];
                     self.printer
-                        .received(bytes, self.clock.now(), output.back());
+                        .received(bytes, time(&mut self.clock), output.back());
                     self.rest_at = self.printer.holds_text().then_some(now + REST);
                     self.print();
                 }
@@ -294,13 +302,14 @@ impl<'a> Session<'a> {
 
     fn may_receive(&self) -> bool {
         let room = self.output.as_ref().is_none_or(|output| !output.is_full());
-        room && matches!(&self.link, Link::Up(up) if up.may_receive())
+        room && self.exit.is_none() && matches!(&self.link, Link::Up(up) if up.may_receive())
     }
 
     fn print_rest(&mut self) {
         self.rest_at = None;
         if let Some(output) = &mut self.output {
-            self.printer.print_rest(self.clock.now(), output.back());
+            self.printer
+                .print_rest(time(&mut self.clock), output.back());
         }
     }
 
@@ -315,6 +324,7 @@ impl<'a> Session<'a> {
             Err(error) => {
                 let why = words::cause(&error);
                 say(&format!("cannot write standard output: {why}"));
+                self.output = None;
                 self.exit = Some(1);
             }
         }
@@ -351,6 +361,11 @@ fn wants_color(color: Color, terminal: bool) -> bool {
             terminal && !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|t| t != "dumb")
         }
     }
+}
+
+/// What is put before lines that begin now.
+fn time(clock: &mut Option<Clock>) -> &str {
+    clock.as_mut().map_or("", Clock::now)
 }
 
 fn random() -> u64 {

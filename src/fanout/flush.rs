@@ -122,7 +122,7 @@ impl Fanout {
         for segment in reader.queue.iter().flat_map(|queue| &queue.segments) {
             match segment {
                 _ if filled == slices.len() => return filled,
-                Segment::Bytes { bytes, written } => {
+                Segment::Bytes { bytes, written, .. } => {
                     slices[filled] = IoSlice::new(&bytes[*written..]);
                     filled += 1;
                 }
@@ -160,10 +160,14 @@ impl Fanout {
                     reader.queue = None;
                     break;
                 }
-                Some(Segment::Bytes { bytes, written }) => {
+                Some(Segment::Bytes {
+                    bytes,
+                    written,
+                    is_reply,
+                }) => {
                     let taken = n.min(bytes.len() - *written);
                     *written += taken;
-                    queue.private -= taken;
+                    queue.replies -= if *is_reply { taken } else { 0 };
                     n -= taken;
                     *written == bytes.len()
                 }

@@ -61,6 +61,8 @@ struct Hold {
     since: Millis,
     /// When it is to be looked at again.
     check: Millis,
+    /// Where the log ended when it began.
+    end: u64,
 }
 
 /// A point in time in four bytes, of which every reader has one. Ages are right up to 49 days.
@@ -139,6 +141,7 @@ pub struct Fanout {
     /// Lines for a reader each, since the beginning: published, and missed.
     delivered: u64,
     skipped: u64,
+    waited_for: Vec<ReaderId>,
 }
 
 impl Fanout {
@@ -155,6 +158,7 @@ impl Fanout {
             too_slow: Vec::new(),
             delivered: 0,
             skipped: 0,
+            waited_for: Vec::new(),
         }
     }
 
@@ -299,7 +303,7 @@ impl Fanout {
             .as_ref()
             .and_then(|queue| queue.segments.front())
         {
-            Some(Segment::Bytes { bytes, written })
+            Some(Segment::Bytes { bytes, written, .. })
                 if *written > 0 && bytes[*written - 1] != b'\n' =>
             {
                 let rest = &bytes[*written..];
@@ -321,11 +325,11 @@ impl Fanout {
     }
 
     /// Bytes of replies, of private messages and the like that the reader has not taken.
-    pub fn private(&self, id: ReaderId) -> usize {
+    pub fn replies(&self, id: ReaderId) -> usize {
         let reader = self.readers.get(id as usize).and_then(Option::as_ref);
         reader
             .and_then(|reader| reader.queue.as_ref())
-            .map_or(0, |queue| queue.private)
+            .map_or(0, |queue| queue.replies)
     }
 
     /// Whether a reader takes what it is sent: it has not stopped, nor are replies piling up for it.
@@ -334,7 +338,7 @@ impl Fanout {
             return false;
         };
         let takes = |since: Stamp| u64::from(since.age(self.now)) < self.settings.stall;
-        reader.blocked.is_none_or(takes) && self.private(id) <= limits::REPLIES
+        reader.blocked.is_none_or(takes) && self.replies(id) <= limits::REPLIES
     }
 
     /// Lines times the readers that they were published for.
@@ -382,15 +386,20 @@ impl Fanout {
         }
     }
 
-    /// Whether a flush would have something to write, blocked readers apart.
+    /// Whether a flush would have something to do: to write, blocked readers apart, or to let go on.
     pub fn has_news(&self) -> bool {
-        !self.dirty.is_empty() || !self.due.is_empty()
+        !self.dirty.is_empty() || !self.due.is_empty() || !self.touched.is_empty()
     }
 
     /// The readers given up since the last call: too far behind, where the policy or the dialect has no
     /// way to go on.
     pub fn take_too_slow(&mut self) -> Vec<ReaderId> {
         std::mem::take(&mut self.too_slow)
+    }
+
+    /// The readers for which a room began to wait since the last call, under [`Slow::Wait`].
+    pub fn take_waited_for(&mut self) -> Vec<ReaderId> {
+        std::mem::take(&mut self.waited_for)
     }
 
     /// When it must be seen whether a room is held up any longer, if nothing happens before.

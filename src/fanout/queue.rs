@@ -13,7 +13,12 @@ pub type FeedId = u32;
 pub enum Segment {
     /// Bytes for this reader alone, whole lines; those before `written` have been written, so that
     /// `bytes[written - 1]` tells whether the reader is inside a line. Only a queue's first segment has any.
-    Bytes { bytes: Vec<u8>, written: usize },
+    Bytes {
+        bytes: Vec<u8>,
+        written: usize,
+        /// An answer or the like, not the copy of a line nor the word of a gap.
+        is_reply: bool,
+    },
     /// Lines of a feed's log. Only a queue's first segment may begin inside a line.
     Range {
         feed: FeedId,
@@ -28,16 +33,20 @@ pub enum Segment {
 #[derive(Debug, Default)]
 pub struct Queue {
     pub segments: VecDeque<Segment>,
-    /// Bytes not yet written, of all [`Segment::Bytes`].
-    pub private: usize,
+    /// Bytes not yet written, of all replies.
+    pub replies: usize,
 }
 
 impl Queue {
     /// Appends bytes for this reader alone.
     pub fn push_bytes(&mut self, new: &[u8]) {
-        self.private += new.len();
+        self.replies += new.len();
         match self.segments.back_mut() {
-            Some(Segment::Bytes { bytes, written }) => {
+            Some(Segment::Bytes {
+                bytes,
+                written,
+                is_reply: true,
+            }) => {
                 // What is written goes before more is taken, or a segment that never quite empties
                 // would grow for ever. Its last byte stays: it tells whether a line is begun.
                 if *written > bytes.len() / 2 {
@@ -49,14 +58,31 @@ impl Queue {
             _ => self.segments.push_back(Segment::Bytes {
                 bytes: new.to_vec(),
                 written: 0,
+                is_reply: true,
             }),
         }
     }
 
-    /// Puts bytes before everything else, of which some are written already.
+    /// Appends a segment.
+    pub fn push(&mut self, segment: Segment) {
+        if let Segment::Bytes {
+            bytes,
+            written,
+            is_reply: true,
+        } = &segment
+        {
+            self.replies += bytes.len() - written;
+        }
+        self.segments.push_back(segment);
+    }
+
+    /// Puts bytes that are no reply before everything else; some of them may be written already.
     pub fn push_front(&mut self, bytes: Vec<u8>, written: usize) {
-        self.private += bytes.len() - written;
-        self.segments.push_front(Segment::Bytes { bytes, written });
+        self.segments.push_front(Segment::Bytes {
+            bytes,
+            written,
+            is_reply: false,
+        });
     }
 
     /// Bytes of memory held.
@@ -70,14 +96,18 @@ impl Queue {
 
     /// Panics where the fields contradict one another. For tests and debug builds.
     pub fn check_invariants(&self) {
-        let mut private = 0;
+        let mut replies = 0;
         assert!(!self.segments.is_empty(), "an empty queue is kept");
         for (index, segment) in self.segments.iter().enumerate() {
             match segment {
-                Segment::Bytes { bytes, written } => {
+                Segment::Bytes {
+                    bytes,
+                    written,
+                    is_reply,
+                } => {
                     assert!(*written < bytes.len(), "a segment without bytes");
                     assert!(index == 0 || *written == 0, "written out of turn");
-                    private += bytes.len() - written;
+                    replies += if *is_reply { bytes.len() - written } else { 0 };
                 }
                 Segment::Range { from, to, .. } => {
                     assert!(
@@ -88,6 +118,6 @@ impl Queue {
                 Segment::Lost { lines } => assert!(*lines > 0, "a gap of no lines"),
             }
         }
-        assert_eq!(private, self.private);
+        assert_eq!(replies, self.replies);
     }
 }

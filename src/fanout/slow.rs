@@ -87,7 +87,7 @@ impl Fanout {
         if held.is_none() && (feed.log.is_empty() || !waits && feed.log.len() as u64 <= backlog) {
             return;
         }
-        let (mut worst, mut holders, mut stalled) = (0, Vec::new(), Vec::new());
+        let (mut worst, mut holders, mut stalled) = ((0, 0), Vec::new(), Vec::new());
         self.each_position(feed_id, |id, reader, from| {
             // A crowded queue loses its lines too, and sooner than the log.
             let is_crowded = |queue: &Queue| queue.segments.len() > limits::SEGMENTS / 2;
@@ -97,7 +97,7 @@ impl Fanout {
                 stalled.push((id, behind));
                 return;
             }
-            worst = worst.max(behind);
+            worst = worst.max((behind, id));
             if behind > backlog / 2 {
                 holders.push(id);
             }
@@ -108,20 +108,26 @@ impl Fanout {
         {
             reader(&mut self.readers, id).excused = true;
         }
-        let check = if waits {
-            self.settings.slow_timeout
-        } else {
-            limits::STALL
+        let (check, patience) = match waits {
+            true => (self.settings.slow_timeout, self.settings.slow_timeout),
+            false => (self.settings.stall, limits::PATIENCE),
         };
-        let patience = if waits {
-            self.settings.slow_timeout
-        } else {
-            limits::PATIENCE
+        let new = Hold {
+            since: now,
+            check: now,
+            end,
         };
-        let since = match held {
-            None => (worst > backlog).then_some(now),
+        let hold = match held {
+            None if worst.0 > backlog => {
+                if waits {
+                    self.waited_for.push(worst.1);
+                }
+                Some(new)
+            }
+            None => None,
             Some(_) if holders.is_empty() => None,
-            Some(hold) if now < hold.since + patience => Some(hold.since),
+            // Comings and goings are announced in a room that is held, too.
+            Some(hold) if now < hold.since + patience && end - hold.end <= backlog => Some(hold),
             Some(_) => {
                 for id in holders {
                     self.lose_patience(id);
@@ -129,9 +135,9 @@ impl Fanout {
                 None
             }
         };
-        let hold = since.map(|since| Hold {
-            since,
-            check: (now + check).min(since + patience),
+        let hold = hold.map(|hold| Hold {
+            check: (now + check).min(hold.since + patience),
+            ..hold
         });
         self.feeds[feed_id as usize].held = hold;
     }
@@ -144,11 +150,12 @@ impl Fanout {
             && (self.settings.slow == Slow::Wait || reader.blocked.is_none_or(takes))
     }
 
-    /// A reader has used up its time.
+    /// A reader has used up its time. By the policies that are not for waiting, it may be within the backlog all the
+    /// same: what it needs is then dropped when it no longer is, and not before.
     fn lose_patience(&mut self, id: ReaderId) {
         let reader = reader(&mut self.readers, id);
         reader.excused = true;
-        if self.settings.gap.is_none() {
+        if self.settings.gap.is_none() && self.settings.slow == Slow::Wait {
             give_up(reader, id, &mut self.too_slow);
         }
     }
@@ -162,19 +169,23 @@ impl Fanout {
             return;
         };
         let mut new = Queue {
-            private: 0,
+            replies: 0,
             segments: VecDeque::new(),
         };
         let mut missed = 0;
         let mut gap = None;
         for segment in old.segments {
             missed += match segment {
-                Segment::Bytes { bytes, written } if new.segments.is_empty() => {
-                    new.push_front(bytes, written);
+                Segment::Bytes {
+                    bytes,
+                    written: 0,
+                    is_reply: true,
+                } => {
+                    new.push_bytes(&bytes);
                     continue;
                 }
-                Segment::Bytes { bytes, .. } => {
-                    new.push_bytes(&bytes);
+                segment @ Segment::Bytes { .. } => {
+                    new.push(segment);
                     continue;
                 }
                 Segment::Range {

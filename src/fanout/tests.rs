@@ -420,6 +420,20 @@ fn too_many_segments_become_one_gap() {
 }
 
 #[test]
+fn a_bus_closes_only_who_is_too_far_behind() {
+    let patient = Settings {
+        stall: 100,
+        ..bare(Slow::Skip)
+    };
+    // Both keep taking, and the room loses patience: a is past the backlog, b is within it.
+    let taking: String = (1..=12)
+        .map(|n| format!("@{} a:1 b:1 . ", n * 90))
+        .collect();
+    let script = format!("+a a:0 #12 . +b b:0 #12 . {taking} b:* .");
+    check(patient, &script, "a …; b 13-24; a too slow");
+}
+
+#[test]
 fn a_room_waits_a_moment_for_whoever_keeps_taking() {
     let patient = |slow| Settings {
         stall: 100,

@@ -9,8 +9,10 @@
 //! at the end of a turn, so that no word of the old one reaches a new one. And nothing is read that
 //! cannot be dealt with: whoever must wait is not read from, and the kernel tells the peer.
 
+mod ending;
 mod post;
 mod rate;
+mod reading;
 mod timers;
 
 use crate::chat::{self, Chat, Figures, LOBBY_ID, Moment, Notice, Origin, Wall};
@@ -74,8 +76,8 @@ pub struct Hub<S> {
     buffer: Vec<u8>,
     /// Where a line is cleaned.
     scratch: Vec<u8>,
-    /// What a turn publishes at most.
-    turn: usize,
+    /// What a turn publishes at most, in bytes.
+    budget: usize,
     framing: Framing,
     stopping: bool,
     now: Millis,
@@ -115,7 +117,7 @@ impl<S: Stream> Hub<S> {
             ending: Vec::new(),
             buffer: vec![0; limits::READ],
             scratch: Vec::new(),
-            turn: limits::TURN.min(config.backlog / limits::TURN_SHARE).max(1),
+            budget: limits::TURN.min(config.backlog / limits::TURN_SHARE).max(1),
             framing: Framing {
                 max: config.max_line,
                 strip_cr: !config.bare,
@@ -174,11 +176,11 @@ impl<S: Stream> Hub<S> {
         id
     }
 
-    /// There is something to read; with `hung_up`, to the end.
-    pub fn readable(&mut self, id: Id, hung_up: bool) {
+    /// There is something to read; with `to_the_end`, more than a short read may bring.
+    pub fn readable(&mut self, id: Id, to_the_end: bool) {
         if let Some(connection) = self.connections.get_mut(id as usize) {
             connection.readable = true;
-            connection.hung_up |= hung_up;
+            connection.read_on |= to_the_end;
             self.make_ready(id);
         }
     }
@@ -193,6 +195,7 @@ impl<S: Stream> Hub<S> {
     /// One turn: what is due, what has come, what is new, who goes.
     pub fn turn(&mut self, now: Millis) {
         self.now = now;
+        self.post.published = 0;
         self.run_timers();
         self.read_ready();
         self.flush();
@@ -230,6 +233,11 @@ impl<S: Stream> Hub<S> {
             .min()
     }
 
+    /// How many people, or readers of a bus, are connected.
+    pub fn open(&self) -> usize {
+        self.open
+    }
+
     /// How many connections there are, on their way out or not.
     pub fn len(&self) -> usize {
         self.connections.len()
@@ -257,393 +265,66 @@ impl<S: Stream> Hub<S> {
         }
     }
 
+    /// What is due.
     fn run_timers(&mut self) {
         while let Some(id) = self.timers.pop(self.now) {
-            let Some(connection) = self.connections.get_mut(id as usize) else {
+            let Some(connection) = self.connections.get(id as usize) else {
                 continue;
             };
             match connection.phase {
-                Phase::Open => self.end_rested_line(id),
-                Phase::Draining { .. } => {
-                    log::warn!("{} did not take what was left for it", connection.origin);
-                    connection.phase = Phase::Over;
+                // It has ended its side, and does not read the answers that must be read first.
+                Phase::Open if connection.read_on && self.owes_reading(id) => {
+                    self.end(id, Why::ClosedByPeer);
                 }
-                Phase::Lingering | Phase::Over => connection.phase = Phase::Over,
+                Phase::Open => {
+                    self.connections[id as usize].rested = true;
+                    self.make_ready(id);
+                }
+                Phase::Draining { .. } => self.abandon(id, &"it stopped reading"),
+                Phase::Lingering | Phase::Over => {
+                    self.connections[id as usize].phase = Phase::Over;
+                }
             }
-        }
-    }
-
-    /// Takes a line without an end that has rested long enough for a line.
-    fn end_rested_line(&mut self, id: Id) {
-        if self.connections[id as usize].readable {
-            // The line has gone on and only waits to be read; that sets the deadline anew.
-            return;
-        }
-        if self.must_wait(id) {
-            let rest = self.config.unterminated.unwrap_or_default();
-            self.timers.set(id, self.now + rest);
-            return;
-        }
-        let mut input = self.connections[id as usize].take_input();
-        if let Some(line) = input.decoder.finish() {
-            input.listing = self.line(id, &line);
-        }
-        self.after_read(id, input);
-    }
-
-    /// Reads from whoever is ready, each its share, until the turn has published enough.
-    fn read_ready(&mut self) {
-        self.post.published = 0;
-        for _ in 0..self.ready.len() {
-            if self.post.published >= self.turn {
-                break;
-            }
-            let Some(id) = self.ready.pop_front() else {
-                break;
-            };
-            let Some(connection) = self.connections.get_mut(id as usize) else {
-                continue;
-            };
-            connection.ready = false;
-            match connection.phase {
-                Phase::Open => self.read(id),
-                Phase::Lingering => self.discard(id),
-                Phase::Draining { .. } | Phase::Over => {}
-            }
-        }
-    }
-
-    /// One connection's share of a turn.
-    fn read(&mut self, id: Id) {
-        let must_wait = self.must_wait(id);
-        let connection = &mut self.connections[id as usize];
-        if must_wait {
-            connection.ready = true;
-            self.waiting.push(id);
-            return;
-        }
-        let mut input = connection.take_input();
-        if input.unread.is_empty() {
-            let mut buffer = std::mem::take(&mut self.buffer);
-            let fill = connection.fill(&mut buffer);
-            match fill {
-                Fill::Bytes(n) => self.lines(id, &mut input, &buffer[..n]),
-                Fill::Nothing | Fill::End => {}
-                Fill::Failed(error) => self.lose(id, error),
-            }
-            self.buffer = buffer;
-        } else {
-            let unread = std::mem::take(&mut input.unread);
-            self.lines(id, &mut input, &unread);
-        }
-        self.after_read(id, input);
-    }
-
-    /// Deals with the lines in `bytes`, as many as may be for now; the rest becomes the input's `unread`.
-    fn lines(&mut self, id: Id, input: &mut Input, bytes: &[u8]) {
-        let mut rest = bytes;
-        while let Some(item) = input.decoder.next(&mut rest, self.framing) {
-            match item {
-                Item::Line(line) => input.listing = self.line(id, &line),
-                Item::TooLong if self.config.bare => self.end(id, Why::LineTooLong),
-                Item::TooLong => self
-                    .post
-                    .tell(id, Notice::LineTooLong(self.config.max_line)),
-            }
-            if self.connections[id as usize].phase != Phase::Open {
-                input.decoder = Default::default();
-                return;
-            }
-            if input.listing.is_some()
-                || self.post.published >= self.turn
-                || self.too_many_replies(id)
-            {
-                break;
-            }
-        }
-        input.unread = rest.to_vec();
-    }
-
-    /// Puts the input back, sees to the end of the stream, and decides when the next share comes.
-    fn after_read(&mut self, id: Id, mut input: Box<Input>) {
-        let connection = &mut self.connections[id as usize];
-        if connection.phase != Phase::Open {
-            return;
-        }
-        if connection.ended && input.unread.is_empty() && input.listing.is_none() {
-            if let Some(line) = input.decoder.finish() {
-                input.listing = self.line(id, &line);
-            }
-            if input.listing.is_none() {
-                self.end(id, Why::ClosedByPeer);
-                return;
-            }
-        }
-        if let Some(rest) = self.config.unterminated {
-            match input.decoder.is_partial() {
-                true => self.timers.set(id, self.now + rest),
-                false => self.timers.clear(id),
-            }
-        }
-        let connection = &mut self.connections[id as usize];
-        let again = connection.readable
-            || connection.ended
-            || !input.unread.is_empty()
-            || input.listing.is_some();
-        connection.put_input(input);
-        if again {
-            self.make_ready(id);
-        }
-    }
-
-    /// Deals with one line. A long answer that it began is given back.
-    fn line(&mut self, id: Id, line: &[u8]) -> Option<chat::Listing> {
-        if self.config.bare {
-            self.post.relay(LOBBY_ID, id, line);
-            return None;
-        }
-        self.lines_in += 1;
-        let moment = self.moment();
-        let Self {
-            chat,
-            post,
-            scratch,
-            ..
-        } = self;
-        let command = plain::parse(line, scratch);
-        let listing = chat.command(id, command, moment, &mut |event| post.deliver(event));
-        self.see_to_dismissed();
-        self.report();
-        listing
-    }
-
-    /// Sees those out whom the rules have dismissed.
-    fn see_to_dismissed(&mut self) {
-        while let Some((id, reason)) = self.post.dismissed.pop() {
-            self.end(id, Why::Dismissed(reason));
-        }
-    }
-
-    /// Gives the figures to those who asked for them.
-    fn report(&mut self) {
-        while let Some(to) = self.post.reports.pop() {
-            let (behind, most_behind) = self.post.fanout.behind();
-            let inputs = self
-                .connections
-                .iter()
-                .map(|(_, connection)| connection.held())
-                .sum::<usize>();
-            let figures = Figures {
-                people: self.chat.people(),
-                visitors: self.chat.visitors(),
-                rooms: self.chat.rooms(),
-                lines_in: self.lines_in,
-                lines_out: self.post.lines,
-                per_second: self.rate.per_second(self.now),
-                behind,
-                most_behind,
-                skipped: self.post.fanout.skipped(),
-                memory: self.post.fanout.memory() + self.chat.memory() + inputs,
-                uptime: self.now - self.born,
-            };
-            self.post.tell(to, Notice::Figures(&figures));
-        }
-    }
-
-    fn moment(&self) -> Moment {
-        Moment {
-            ticks: self.now,
-            wall: self.wall,
-        }
-    }
-
-    /// Goes on with a long answer, if there is one and its reader has nearly taken what there is.
-    fn list(&mut self, id: Id) {
-        let connection = &mut self.connections[id as usize];
-        let mut input = connection.take_input();
-        if let Some(listing) = input.listing.take() {
-            let Self {
-                chat, post, now, ..
-            } = self;
-            let post = std::cell::RefCell::new(post);
-            let more = || post.borrow().fanout.private(id) < limits::PAGE;
-            input.listing = chat.list(id, listing, *now, more, &mut |event| {
-                post.borrow_mut().deliver(event)
-            });
-        }
-        self.connections[id as usize].put_input(input);
-    }
-
-    /// Reads and forgets.
-    fn discard(&mut self, id: Id) {
-        let connection = &mut self.connections[id as usize];
-        match connection.fill(&mut self.buffer) {
-            Fill::Bytes(_) if connection.readable => self.make_ready(id),
-            Fill::Bytes(_) | Fill::Nothing => {}
-            Fill::End | Fill::Failed(_) => connection.phase = Phase::Over,
         }
     }
 
     /// The one place that writes.
     fn flush(&mut self) {
-        let mut lost = Vec::new();
+        let mut broken = Vec::new();
         let Self {
-            post, connections, ..
+            post,
+            connections,
+            timers,
+            now,
+            ..
         } = self;
-        post.fanout.flush(self.now, |id, slices| {
+        post.fanout.flush(*now, |id, slices| {
             let connection = &mut connections[id as usize];
             match connection.write(slices) {
-                Ok(n) => n,
+                Ok(written) => {
+                    let is_ending = connection.phase != Phase::Open || connection.read_on;
+                    if is_ending && written > 0 {
+                        // Whoever takes a little all the time may take its time.
+                        timers.put_off(id, *now + limits::DRAIN);
+                    }
+                    written
+                }
                 Err(error) => {
-                    lost.push((id, error));
-                    0
+                    broken.push((id, error));
+                    slices.iter().map(|slice| slice.len()).sum()
                 }
             }
         });
-        for (id, error) in lost {
-            self.lose(id, error);
+        for (id, error) in broken {
+            self.hear_out(id, error.kind());
         }
         for id in self.post.fanout.take_too_slow() {
             self.post.fanout.cut(id);
             self.end(id, Why::TooSlow);
         }
-    }
-
-    /// Frees those who have everything, or will not take it.
-    fn see_out(&mut self) {
-        for id in std::mem::take(&mut self.ending) {
-            let connection = &mut self.connections[id as usize];
-            if let Phase::Draining { linger } = connection.phase
-                && !self.post.fanout.is_pending(id)
-            {
-                if connection.stream.shutdown_write().is_err() || connection.ended {
-                    connection.phase = Phase::Over;
-                } else if linger {
-                    connection.phase = Phase::Lingering;
-                    self.timers.set(id, self.now + limits::LINGER);
-                } else {
-                    // What has come already must not reset the connection before its peer has read.
-                    _ = connection.fill(&mut self.buffer);
-                    connection.phase = Phase::Over;
-                }
-                if connection.phase == Phase::Lingering && connection.readable {
-                    self.make_ready(id);
-                }
-            }
-            if self.connections[id as usize].phase == Phase::Over {
-                self.post.fanout.remove(id);
-                self.timers.clear(id);
-                self.connections.remove(id as usize);
-            } else {
-                self.ending.push(id);
-            }
-        }
-    }
-
-    /// Lets those read on who no longer have to wait.
-    fn wake_waiting(&mut self) {
-        for id in std::mem::take(&mut self.waiting) {
-            let Some(connection) = self.connections.get_mut(id as usize) else {
-                continue;
-            };
-            if connection.phase != Phase::Open {
-                connection.ready = false;
-                self.make_ready(id);
-                continue;
-            }
-            if self.post.fanout.private(id) < limits::PAGE / 2 {
-                self.list(id);
-            }
-            match self.must_wait(id) {
-                true => self.waiting.push(id),
-                false => self.ready.push_back(id),
-            }
-        }
-    }
-
-    fn must_wait(&self, id: Id) -> bool {
-        self.connections[id as usize].is_listing()
-            || self.too_many_replies(id)
-            || self.post.fanout.is_held(id)
-    }
-
-    fn too_many_replies(&self, id: Id) -> bool {
-        self.post.fanout.private(id) > limits::REPLIES
-    }
-
-    fn make_ready(&mut self, id: Id) {
-        let connection = &mut self.connections[id as usize];
-        if !std::mem::replace(&mut connection.ready, true) {
-            self.ready.push_back(id);
-        }
-    }
-
-    /// Begins the end of an open connection: it is gone for the others, and gets what is queued for it.
-    fn end(&mut self, id: Id, why: Why) {
-        let connection = &mut self.connections[id as usize];
-        if connection.phase != Phase::Open {
-            return;
-        }
-        connection.phase = Phase::Draining { linger: true };
-        connection.put_input(Box::default());
-        let origin = connection.origin;
-        log::info!("{origin} left: {why}");
-        self.open -= 1;
-        if let Some(ip) = self.limited_ip(origin)
-            && let Some(count) = self.per_ip.get_mut(&ip)
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.per_ip.remove(&ip);
-            }
-        }
-        if self.config.bare || self.stopping {
-            self.post.fanout.part(id);
-        } else {
-            self.chat
-                .depart(id, "", &mut |event| self.post.deliver(event));
-        }
-        self.ending.push(id);
-        self.timers.set(
-            id,
-            self.now
-                + if self.stopping {
-                    limits::STOP
-                } else {
-                    limits::DRAIN
-                },
-        );
-    }
-
-    /// Ends a connection that nothing can be written to any more.
-    fn lose(&mut self, id: Id, error: std::io::Error) {
-        self.end(id, Why::Failed(error));
-        self.connections[id as usize].phase = Phase::Over;
-    }
-
-    /// Why somebody cannot come in, for the log and for them.
-    fn refusal(&self, origin: Origin) -> Option<(Why, String)> {
-        if self.open >= self.config.max_clients {
-            let text = format!(
-                "the server is full: {} people at most; try again later",
-                self.config.max_clients
-            );
-            return Some((Why::Full, text));
-        }
-        let limit = self.config.max_per_ip?;
-        let count = *self.per_ip.get(&self.limited_ip(origin)?)?;
-        let text =
-            format!("too many connections from your address: {limit} at most; close one first");
-        (count >= limit).then_some((Why::TooManyFromAddress, text))
-    }
-
-    /// The address under which a connection counts, if it does.
-    fn limited_ip(&self, origin: Origin) -> Option<IpAddr> {
-        match origin {
-            Origin::Ip { ip, .. } if self.config.max_per_ip.is_some() && !ip.is_loopback() => {
-                Some(ip)
-            }
-            _ => None,
+        for id in self.post.fanout.take_waited_for() {
+            let origin = self.connections[id as usize].origin;
+            log::info!("{origin} is more than the backlog behind; its room waits for it");
         }
     }
 

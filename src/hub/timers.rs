@@ -27,6 +27,13 @@ impl Timers {
         }
     }
 
+    /// Gives `id` a later deadline, if it has one.
+    pub fn put_off(&mut self, id: u32, at: Millis) {
+        if self.deadlines.contains_key(&id) {
+            self.set(id, at);
+        }
+    }
+
     /// The earliest deadline.
     pub fn next(&self) -> Option<Millis> {
         self.order.first().map(|&(at, _)| at)
@@ -55,6 +62,7 @@ mod tests {
         timers.set(1, 5);
         timers.clear(3);
         timers.clear(7);
+        timers.put_off(7, 1);
         assert_eq!(timers.next(), Some(5));
         assert_eq!(timers.pop(4), None);
         assert_eq!(timers.pop(10), Some(1));

@@ -70,8 +70,11 @@ impl Decoder {
 
     /// Takes the line that was begun, as if its end had come: at the end of the stream, or when it has
     /// rested long enough (`--unterminated`).
-    pub fn finish(&mut self) -> Option<Vec<u8>> {
-        (!self.partial.is_empty()).then(|| std::mem::take(&mut self.partial))
+    pub fn finish(&mut self, framing: Framing) -> Option<Vec<u8>> {
+        let mut line = std::mem::take(&mut self.partial);
+        let is_some = !line.is_empty();
+        line.pop_if(|last| framing.strip_cr && *last == b'\r');
+        is_some.then_some(line)
     }
 
     /// Whether a line has begun whose end has not come.
@@ -154,7 +157,7 @@ mod tests {
                 decoder.held()
             );
         }
-        if let Some(line) = decoder.finish() {
+        if let Some(line) = decoder.finish(framing) {
             out += &format!("${}", line.escape_ascii());
         }
         out
@@ -170,13 +173,13 @@ mod tests {
             ("a\rb\n", "a\\rb|", "a\\rb|"),
             ("\n\n\r\n", "|||", "||\\r|"),
             ("a", "$a", "$a"),
-            ("a\nb\r", "a|$b\\r", "a|$b\\r"),
+            ("a\nb\r", "a|$b", "a|$b\\r"),
             ("1234567\n", "1234567|", "1234567|"),
             ("12345678\n", "12345678|", "12345678|"),
             ("12345678\r\n", "12345678|", "!|"),
             ("123456789\nb\n", "!|b|", "!|b|"),
             ("12345678\rx\nb\n", "!|b|", "!|b|"),
-            ("12345678\r", "$12345678\\r", "!|"),
+            ("12345678\r", "$12345678", "!|"),
             ("123456789", "!|", "!|"),
             ("123456789abcdefghijklmnopqrstuvwxyz\nb", "!|$b", "!|$b"),
             ("\0\x01\n", "\\x00\\x01|", "\\x00\\x01|"),

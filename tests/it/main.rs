@@ -2,6 +2,7 @@
 //!
 //! What is expected comes from the contract, never from the code.
 
+mod client;
 mod harness;
 mod kernel;
 mod serve_chat;

@@ -341,18 +341,19 @@ fn whoever_comes_and_says_nothing_costs_nobody_anything() {
 
 #[test]
 fn a_flood_does_not_keep_others_from_being_heard() {
-    let server = Server::start(&["--bare"]);
+    // Nobody is given up, however slow this reader is.
+    let server = Server::start(&["--bare", "--slow", "wait", "--slow-timeout", "3600"]);
     let mut reader = server.connect();
     let flooder = server.connect();
     let mut speaker = server.connect();
     let mut writer = flooder.writer();
     let flood = std::thread::spawn(move || {
-        let lines = "flood\n".repeat(10_000);
+        let lines = numbered(0..100, 1000);
         while std::io::Write::write_all(&mut writer, lines.as_bytes()).is_ok() {}
     });
     let mut buffer = [0; 1 << 16];
     let mut others = speaker.writer();
-    // The speaker reads too, or it would be given up.
+    // The speaker reads too, or it would hold the room up.
     let drain = std::thread::spawn(move || while others.read(&mut buffer).is_ok_and(|n| n > 0) {});
     for n in 0..20 {
         speaker.say(&format!("word {n}"));

@@ -35,6 +35,31 @@ fn whoever_is_one_too_many_is_told_so_and_a_place_is_free_again() {
 }
 
 #[test]
+fn whoever_speaks_before_being_refused_still_reads_why() {
+    let folder = Folder::new();
+    for server in [
+        Server::start(&["--max-clients", "1"]),
+        Server::start_unix(&folder, &["--max-clients", "1"]),
+    ] {
+        let _stays = server.join();
+        for lines in [1, 10_000] {
+            let mut refused = Vec::new();
+            server.while_paused(|| {
+                let client = server.connect();
+                let mut writer = client.writer();
+                writer.set_nonblocking(true).expect("the option");
+                // As much as goes in: the rest must not matter.
+                _ = writer.write(&b"hello\n".repeat(lines));
+                writer.set_nonblocking(false).expect("the option");
+                refused.push(client);
+            });
+            refused[0].expect_notice(&[]);
+            refused[0].wait_end();
+        }
+    }
+}
+
+#[test]
 fn a_full_server_keeps_whoever_is_there_undisturbed() {
     let server = Server::start(&["--max-clients", "2"]);
     let [mut one, mut two] = server.room();

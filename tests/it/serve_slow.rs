@@ -322,14 +322,14 @@ fn whoever_has_used_up_its_time_is_skipped() {
         "--slow",
         "wait",
         "--slow-timeout",
-        "1",
+        "2",
     ];
     let server = Server::start_unix(&folder, &options);
     let [mut reader, sender, mut slow] = server.room();
     let prefix = format!("<{}> ", sender.name);
     let count = 5000;
     let talk = Talk::start(&sender, count);
-    // One second is all that it costs the reader; it could otherwise not end.
+    // Two seconds are all that it costs the reader; it could otherwise not end.
     let mut tally = Tally::default();
     tally.read(&mut reader, &prefix, count, LENGTH);
     assert_eq!(tally.gaps, 0, "{tally:?}");
@@ -371,7 +371,7 @@ fn a_bus_closes_whoever_has_used_up_its_time() {
         "--slow",
         "wait",
         "--slow-timeout",
-        "1",
+        "2",
     ];
     let server = Server::start_unix(&folder, &options);
     let mut reader = server.connect();

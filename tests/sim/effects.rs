@@ -1,7 +1,9 @@
 //! What a client's bytes must bring about, read from the contract and as naively as can be.
 
+use std::fmt;
+
 /// What one line, or the end of the stream, brings about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Effect {
     /// The room gets a line of talk.
     Say(Vec<u8>),
@@ -17,6 +19,25 @@ pub enum Effect {
     Unknown(Vec<u8>),
     Usage,
     TooLong,
+}
+
+impl fmt::Debug for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, text): (_, &[u8]) = match self {
+            Self::Say(text) => ("Say", text),
+            Self::Act(text) => ("Act", text),
+            Self::Quit(text) => ("Quit", text),
+            Self::End => ("End", b""),
+            Self::Expel => ("Expel", b""),
+            Self::Pong(text) => ("Pong", text),
+            Self::Who => ("Who", b""),
+            Self::Help(text) => ("Help", text),
+            Self::Unknown(text) => ("Unknown", text),
+            Self::Usage => ("Usage", b""),
+            Self::TooLong => ("TooLong", b""),
+        };
+        write!(f, "{name}(\"{}\")", text.escape_ascii())
+    }
 }
 
 impl Effect {
@@ -101,7 +122,10 @@ fn meaning(line: &[u8], bare: bool) -> Effect {
         "quit" => Effect::Quit(rest.trim().into()),
         "who" => Effect::Who,
         "ping" => Effect::Pong(rest.into()),
-        "help" => Effect::Help(rest.trim().into()),
+        "help" if ["", "help", "me", "ping", "quit", "who"].contains(&rest.trim()) => {
+            Effect::Help(rest.trim().into())
+        }
+        "help" => Effect::Unknown(rest.trim().into()),
         _ => Effect::Unknown(word.into()),
     }
 }

@@ -33,6 +33,13 @@ struct Met {
     holds: u64,
 }
 
+/// What was wrong, what led to it, and how many events there had been.
+struct Failure {
+    complaint: String,
+    tail: String,
+    events: usize,
+}
+
 fn env(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
     Some(
@@ -60,7 +67,7 @@ fn install_hook() {
 }
 
 /// One world from its beginning to its end; its last events and the complaint, if there is one.
-fn run(seed: u64, events: usize) -> Result<World, (String, String)> {
+fn run(seed: u64, events: usize) -> Result<World, Failure> {
     install_hook();
     let mut world = World::new(seed);
     MUTED.set(true);
@@ -78,14 +85,18 @@ fn run(seed: u64, events: usize) -> Result<World, (String, String)> {
             for happening in &world.tail {
                 tail += &format!("  {happening:?}\n");
             }
-            Err((complaint, tail))
+            Err(Failure {
+                complaint,
+                tail,
+                events: world.events,
+            })
         }
     }
 }
 
 /// Runs a seed; a failure is run again with fewer and fewer events.
 fn check(seed: u64, events: usize, met: &mut Met) {
-    let Err((complaint, tail)) = run(seed, events).map(|world| {
+    let Err(first) = run(seed, events).map(|world| {
         met.runs += 1;
         met.events += world.events;
         met.received += world.model.received;
@@ -95,17 +106,21 @@ fn check(seed: u64, events: usize, met: &mut Met) {
     }) else {
         return;
     };
-    let (mut good, mut bad, mut last) = (0, events, (complaint, tail));
-    while bad - good > 1 {
+    let is_replay = env("SNUG_SIM_SEED").is_some() && env("SNUG_SIM_EVENTS").is_some();
+    let met = met.events + first.events;
+    let (mut good, mut bad, mut last) = (0, events, first);
+    while bad - good > 1 && !is_replay {
         let middle = good + (bad - good) / 2;
         match run(seed, middle) {
             Ok(_) => good = middle,
             Err(failure) => (bad, last) = (middle, failure),
         }
     }
-    let (complaint, tail) = last;
+    let Failure {
+        complaint, tail, ..
+    } = last;
     panic!(
-        "{complaint}\n\n{tail}\nagain: SNUG_SIM_SEED={seed} SNUG_SIM_EVENTS={bad} cargo test --test sim"
+        "{complaint}\n\n{tail}\nfound after {met} events; again: SNUG_SIM_SEED={seed} SNUG_SIM_EVENTS={bad} cargo test --test sim"
     );
 }
 

@@ -117,6 +117,8 @@ pub struct Person {
     behind: Option<Millis>,
     /// It may have used up its time.
     excused: bool,
+    /// It has, for a hold that it was part of was over.
+    passed: bool,
     /// Its effects when it last had everything.
     quiet: usize,
     /// Its connection was reset.
@@ -155,6 +157,7 @@ impl Person {
             doomed: false,
             behind: None,
             excused: false,
+            passed: false,
             quiet: 0,
             lost: false,
             cut: false,
@@ -214,6 +217,8 @@ pub struct Model {
     stopping: Option<Millis>,
     /// The room must be held up: nothing may be said.
     held: Option<(Who, usize)>,
+    /// Since when it may be.
+    hold_since: Option<Millis>,
     /// Somebody's queue may have been given up or have held the room up.
     blurred: bool,
     /// How many lines were skipped, connections cut and holds seen, so that a run can say what it met.
@@ -237,6 +242,7 @@ impl Model {
             now: 0,
             stopping: None,
             held: None,
+            hold_since: None,
             blurred: false,
             skipped: 0,
             cuts: 0,
@@ -566,6 +572,17 @@ impl Model {
         person.standing = Standing::Left;
         person.deaf = true;
         person.ending = Some(self.now);
+    }
+
+    /// Whoever was behind already is further behind before it gets what this turn brings it.
+    pub fn look_ahead(&mut self) {
+        for &who in &self.live {
+            let person = &mut self.people[who];
+            if person.worst > 0 {
+                person.worst = person.worst.max(lag(person, &self.room).1);
+                person.doomed |= person.worst > self.config.backlog;
+            }
+        }
     }
 
     /// What somebody else got.
@@ -995,9 +1012,8 @@ impl Model {
         }
         let (since, patience) = match (self.stopping, person.standing) {
             (_, Standing::Refused) => (person.ending, limits::LINGER),
-            (Some(stop), _) if person.ending.is_none_or(|ending| ending >= stop) => {
-                (Some(stop), limits::STOP)
-            }
+            // Whether a bus had seen its end before the stop is not known.
+            (stop @ Some(_), Standing::In) => (stop, limits::STOP),
             _ => (person.ending, limits::DRAIN),
         };
         let late = since.is_some_and(|since| self.now >= since + patience);
@@ -1020,7 +1036,7 @@ impl Model {
     pub fn take_stock(&mut self, mut is_blocked: impl FnMut(Who) -> bool) {
         let (now, backlog) = (self.now, self.config.backlog);
         let mut held = None;
-        let mut expired = false;
+        let (mut expired, mut far) = (false, false);
         for &who in &self.live {
             let person = &mut self.people[who];
             person.skip_own(who, &self.room);
@@ -1030,6 +1046,7 @@ impl Model {
             if high == 0 && !is_blocked(who) {
                 person.worst = 0;
                 person.excused = false;
+                person.passed = false;
                 person.quiet = person.said.max(person.answered);
             }
             self.blurred |= person.is_blurred();
@@ -1044,17 +1061,34 @@ impl Model {
                 expired |= !person.excused;
                 person.excused = true;
             }
-            // What a bus still owes somebody who has ended is not known here.
-            let counts = !(person.shut || person.deaf && self.config.bare);
+            far |= high > backlog && !person.passed;
+            // Of a bus's newcomers, and of what it owes those who have ended, more is known later.
+            let refused = person.standing == Standing::Arriving && person.refusal.0;
+            let counts = !(person.shut || person.deaf && self.config.bare || refused);
             if low > backlog && !person.excused && counts {
                 held = Some((who, low));
             }
+        }
+        let holds = |person: &Person| person.behind.is_some() && !person.passed;
+        let is_held_by_any = self.live.iter().any(|&who| holds(&self.people[who]));
+        match self.hold_since {
+            _ if !is_held_by_any => self.hold_since = None,
+            None if far => self.hold_since = Some(now),
+            Some(since) if now >= since + self.config.slow_timeout => {
+                expired = true;
+                self.hold_since = None;
+                for &who in &self.live {
+                    self.people[who].passed |= self.people[who].behind.is_some();
+                }
+            }
+            _ => {}
         }
         if expired {
             // Whoever else holds the room up by then is skipped with it.
             for &who in &self.live {
                 let person = &mut self.people[who];
                 person.excused |= person.behind.is_some();
+                person.doomed |= person.excused;
             }
             held = None;
         }

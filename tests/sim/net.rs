@@ -32,8 +32,10 @@ pub struct Pipe {
     pub write_edge: bool,
     /// The server has ended its side.
     pub shut: bool,
-    /// The server has let go of the stream.
+    /// The server has let go of the stream. Where it had read the peer's end and written what it had, that is
+    /// an end like any other.
     pub dropped: bool,
+    end_read: bool,
     /// Reads and writes tried.
     pub calls: u64,
 }
@@ -55,6 +57,7 @@ impl Pipe {
             write_edge: space > 0,
             shut: false,
             dropped: false,
+            end_read: false,
             calls: 0,
         }));
         (pipe.clone(), FakeStream(pipe))
@@ -106,7 +109,10 @@ impl Pipe {
         if self.unread() == 0 {
             return match self {
                 Self { reset: true, .. } => Err(ErrorKind::ConnectionReset.into()),
-                Self { eof: true, .. } => Ok(0),
+                Self { eof: true, .. } => {
+                    self.end_read = true;
+                    Ok(0)
+                }
                 _ => Err(ErrorKind::WouldBlock.into()),
             };
         }
@@ -200,6 +206,8 @@ impl Stream for FakeStream {
 
 impl Drop for FakeStream {
     fn drop(&mut self) {
-        self.0.borrow_mut().dropped = true;
+        let mut pipe = self.0.borrow_mut();
+        pipe.shut |= pipe.end_read && !pipe.reset && !pipe.blocked;
+        pipe.dropped = true;
     }
 }

@@ -90,6 +90,8 @@ pub struct Temper {
     stuck: usize,
     /// Events between two times of quiet.
     quiet: usize,
+    /// Whether time never leaps.
+    calm: bool,
     /// Whether resets happen.
     resets: bool,
     /// Turns between two checks of the hub's own invariants.
@@ -151,6 +153,7 @@ fn draw_temper(rng: &mut Rng, config: &Config) -> Temper {
         slow: rng.pick(&[0, 20, 60]),
         stuck: rng.pick(&[0, 0, 5, 20]),
         quiet: rng.pick(&[200, 1_000, 4_000]),
+        calm: rng.one_in(3),
         resets: !rng.one_in(3),
         check: if config.backlog > 64 << 10 { 16 } else { 1 },
     }
@@ -214,6 +217,7 @@ impl World {
         }
         let span = match self.rng.weighted(&[80, 17, 3]) {
             _ if self.hub.is_busy() => self.rng.between(0, 2),
+            _ if self.temper.calm => self.rng.between(0, 30),
             0 => self.rng.between(0, 3),
             1 => self.rng.between(0, 300),
             _ => self.rng.between(0, 40_000),
@@ -577,6 +581,7 @@ impl World {
         if !self.config.bare {
             self.model.settle_arrivals();
         }
+        self.model.look_ahead();
         for &who in self.live.iter().filter(|&&who| who > 0) {
             let bytes = std::mem::take(&mut self.clients[who].pipe.borrow_mut().outbox);
             if !bytes.is_empty() {

@@ -1,0 +1,140 @@
+//! Who may come in, and how connections end.
+//!
+//! A connection that ends is gone for the others at once. It then *drains*: what is queued for it is written. Then it
+//! *lingers*: it has been told that there is nothing more, and what its peer still sends is discarded until
+//! that ends too, because closing a socket with unread input would reset it, and the reset overtakes the last word.
+
+use super::*;
+use std::fmt::Display;
+use std::io;
+
+impl<S: Stream> Hub<S> {
+    /// Begins the end of an open connection: it is gone for the others, and gets what is queued for it.
+    pub(super) fn end(&mut self, id: Id, why: Why) {
+        let connection = &mut self.connections[id as usize];
+        if connection.phase != Phase::Open {
+            return;
+        }
+        connection.phase = Phase::Draining { linger: true };
+        connection.put_input(Box::default());
+        let (origin, broken) = (connection.origin, connection.broken);
+        log::info!("{origin} left: {}", broken.map_or(why, Why::Failed));
+        self.open -= 1;
+        if let Some(ip) = self.limited_ip(origin)
+            && let Some(count) = self.per_ip.get_mut(&ip)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.per_ip.remove(&ip);
+            }
+        }
+        if self.config.bare || self.stopping {
+            self.post.fanout.part(id);
+        } else {
+            self.chat
+                .depart(id, "", &mut |event| self.post.deliver(event));
+        }
+        self.ending.push(id);
+        self.timers.set(id, self.now + limits::DRAIN);
+    }
+
+    /// Ends a connection that nothing can be read from any more, nor written to.
+    pub(super) fn lose(&mut self, id: Id, error: io::ErrorKind) {
+        self.end(id, Why::Failed(error));
+        self.connections[id as usize].phase = Phase::Over;
+    }
+
+    /// After a write has failed: what the peer sent before it went is still heard.
+    pub(super) fn hear_out(&mut self, id: Id, error: io::ErrorKind) {
+        let connection = &mut self.connections[id as usize];
+        if connection.phase == Phase::Open {
+            self.readable(id, true);
+        } else {
+            self.abandon(id, &Why::Failed(error));
+        }
+    }
+
+    /// Gives up writing to a connection that ends.
+    pub(super) fn abandon(&mut self, id: Id, why: &dyn Display) {
+        let connection = &mut self.connections[id as usize];
+        connection.phase = Phase::Over;
+        let origin = connection.origin;
+        log::warn!("{origin} did not get all that was left for it: {why}");
+    }
+
+    /// Why somebody cannot come in, for the log and for them.
+    pub(super) fn refusal(&self, origin: Origin) -> Option<(Why, String)> {
+        if self.open >= self.config.max_clients {
+            let text = format!(
+                "the server is full: {} people at most; try again later",
+                self.config.max_clients
+            );
+            return Some((Why::Full, text));
+        }
+        let limit = self.config.max_per_ip?;
+        let count = *self.per_ip.get(&self.limited_ip(origin)?)?;
+        let text =
+            format!("too many connections from your address: {limit} at most; close one first");
+        (count >= limit).then_some((Why::TooManyFromAddress, text))
+    }
+
+    /// The address under which a connection counts, if it does.
+    pub(super) fn limited_ip(&self, origin: Origin) -> Option<IpAddr> {
+        match origin {
+            Origin::Ip { ip, .. } if self.config.max_per_ip.is_some() && !ip.is_loopback() => {
+                Some(ip)
+            }
+            _ => None,
+        }
+    }
+
+    /// Frees those who have everything, or will not take it.
+    pub(super) fn see_out(&mut self) {
+        for id in std::mem::take(&mut self.ending) {
+            let connection = &self.connections[id as usize];
+            if let Phase::Draining { linger } = connection.phase
+                && !self.post.fanout.is_pending(id)
+            {
+                self.say_farewell(id, linger);
+            }
+            if self.connections[id as usize].phase == Phase::Over {
+                self.post.fanout.remove(id);
+                self.timers.clear(id);
+                self.connections.remove(id as usize);
+            } else {
+                self.ending.push(id);
+            }
+        }
+    }
+
+    /// Everything is written: says so, and decides whether to wait for the peer's end.
+    fn say_farewell(&mut self, id: Id, linger: bool) {
+        let connection = &mut self.connections[id as usize];
+        if connection.stream.shutdown_write().is_err() || connection.ended {
+            connection.phase = Phase::Over;
+            return;
+        }
+        // A peer that has sent nothing more is not waited for where many end at once.
+        let has_sent = matches!(connection.fill(&mut self.buffer), Fill::Bytes(_));
+        if linger && (has_sent || !self.stopping) && !connection.ended {
+            connection.phase = Phase::Lingering;
+            let is_readable = connection.readable;
+            self.timers.set(id, self.now + limits::LINGER);
+            if is_readable {
+                self.make_ready(id);
+            }
+        } else {
+            connection.phase = Phase::Over;
+        }
+    }
+
+    /// Reads and forgets.
+    pub(super) fn discard(&mut self, id: Id) {
+        let connection = &mut self.connections[id as usize];
+        match connection.fill(&mut self.buffer) {
+            Fill::Bytes(_) if connection.readable => self.make_ready(id),
+            Fill::Bytes(_) | Fill::Nothing => {}
+            Fill::End | Fill::Failed(_) => connection.phase = Phase::Over,
+        }
+    }
+}

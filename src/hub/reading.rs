@@ -1,0 +1,240 @@
+//! From what streams bring to what the rules are asked.
+//!
+//! Owns who is read from, how much of it in a turn, and who must wait.
+
+use super::*;
+
+impl<S: Stream> Hub<S> {
+    /// Reads from whoever is ready, each its share, until the turn has published enough.
+    pub(super) fn read_ready(&mut self) {
+        for _ in 0..self.ready.len() {
+            if self.post.published >= self.budget {
+                break;
+            }
+            let Some(id) = self.ready.pop_front() else {
+                break;
+            };
+            let Some(connection) = self.connections.get_mut(id as usize) else {
+                continue;
+            };
+            connection.listed = false;
+            match connection.phase {
+                Phase::Open => self.read(id),
+                Phase::Lingering => self.discard(id),
+                Phase::Draining { .. } | Phase::Over => {}
+            }
+        }
+    }
+
+    /// One connection's share of a turn.
+    fn read(&mut self, id: Id) {
+        let must_wait = self.must_wait(id);
+        let connection = &mut self.connections[id as usize];
+        if must_wait {
+            connection.listed = true;
+            let has_ended = connection.read_on;
+            self.waiting.push(id);
+            if has_ended && self.owes_reading(id) {
+                self.timers.set(id, self.now + limits::DRAIN);
+            }
+            return;
+        }
+        let mut input = connection.take_input();
+        if std::mem::take(&mut connection.rested) && !connection.readable && input.unread.is_empty()
+        {
+            // Had the line gone on, it would not have rested.
+            if let Some(line) = input.decoder.finish(self.framing) {
+                input.listing = self.line(id, &line);
+            }
+        } else if input.unread.is_empty() {
+            let mut buffer = std::mem::take(&mut self.buffer);
+            let fill = connection.fill(&mut buffer);
+            match fill {
+                Fill::Bytes(n) => self.lines(id, &mut input, &buffer[..n]),
+                Fill::Nothing | Fill::End => {}
+                Fill::Failed(error) => self.lose(id, error.kind()),
+            }
+            self.buffer = buffer;
+        } else {
+            let unread = std::mem::take(&mut input.unread);
+            self.lines(id, &mut input, &unread);
+        }
+        self.after_read(id, input);
+    }
+
+    /// Deals with the lines in `bytes`, as many as may be for now; the rest becomes the input's `unread`.
+    fn lines(&mut self, id: Id, input: &mut Input, bytes: &[u8]) {
+        let mut rest = bytes;
+        while let Some(item) = input.decoder.next(&mut rest, self.framing) {
+            match item {
+                Item::Line(line) => input.listing = self.line(id, &line),
+                Item::TooLong if self.config.bare => self.end(id, Why::LineTooLong),
+                Item::TooLong => self
+                    .post
+                    .tell(id, Notice::LineTooLong(self.config.max_line)),
+            }
+            if self.connections[id as usize].phase != Phase::Open {
+                input.decoder = Default::default();
+                return;
+            }
+            if input.listing.is_some()
+                || self.post.published >= self.budget
+                || self.too_many_replies(id)
+            {
+                break;
+            }
+        }
+        input.unread = rest.to_vec();
+    }
+
+    /// Puts the input back, sees to the end of the stream, and decides when the next share comes.
+    fn after_read(&mut self, id: Id, mut input: Box<Input>) {
+        let connection = &mut self.connections[id as usize];
+        if connection.phase != Phase::Open {
+            return;
+        }
+        if connection.ended && input.unread.is_empty() && input.listing.is_none() {
+            if let Some(line) = input.decoder.finish(self.framing) {
+                input.listing = self.line(id, &line);
+            }
+            if input.listing.is_none() {
+                self.end(id, Why::ClosedByPeer);
+                return;
+            }
+        }
+        if let Some(rest) = self.config.unterminated {
+            match input.decoder.is_partial() {
+                true => self.timers.set(id, self.now + rest),
+                false => self.timers.clear(id),
+            }
+        }
+        let connection = &mut self.connections[id as usize];
+        let again = connection.readable
+            || connection.ended
+            || !input.unread.is_empty()
+            || input.listing.is_some();
+        connection.put_input(input);
+        if again {
+            self.make_ready(id);
+        }
+    }
+
+    /// Deals with one line. A long answer that it began is given back.
+    pub(super) fn line(&mut self, id: Id, line: &[u8]) -> Option<chat::Listing> {
+        if self.config.bare {
+            self.post.relay(LOBBY_ID, id, line);
+            return None;
+        }
+        self.lines_in += 1;
+        let moment = self.moment();
+        let Self {
+            chat,
+            post,
+            scratch,
+            ..
+        } = self;
+        let command = plain::parse(line, scratch);
+        let listing = chat.command(id, command, moment, &mut |event| post.deliver(event));
+        self.see_to_dismissed();
+        self.report();
+        listing
+    }
+
+    /// Sees those out whom the rules have dismissed.
+    pub(super) fn see_to_dismissed(&mut self) {
+        while let Some((id, reason)) = self.post.dismissed.pop() {
+            self.end(id, Why::Dismissed(reason));
+        }
+    }
+
+    /// Gives the figures to those who asked for them.
+    fn report(&mut self) {
+        while let Some(to) = self.post.reports.pop() {
+            let (behind, most_behind) = self.post.fanout.behind();
+            let inputs = self
+                .connections
+                .iter()
+                .map(|(_, connection)| connection.held())
+                .sum::<usize>();
+            let figures = Figures {
+                people: self.chat.people(),
+                visitors: self.chat.visitors(),
+                rooms: self.chat.rooms(),
+                lines_in: self.lines_in,
+                lines_out: self.post.lines,
+                per_second: self.rate.per_second(self.now),
+                behind,
+                most_behind,
+                skipped: self.post.fanout.skipped(),
+                memory: self.post.fanout.memory() + self.chat.memory() + inputs,
+                uptime: self.now - self.born,
+            };
+            self.post.tell(to, Notice::Figures(&figures));
+        }
+    }
+
+    pub(super) fn moment(&self) -> Moment {
+        Moment {
+            ticks: self.now,
+            wall: self.wall,
+        }
+    }
+
+    /// Goes on with a long answer, if there is one and its reader has nearly taken what there is.
+    pub(super) fn list(&mut self, id: Id) {
+        let connection = &mut self.connections[id as usize];
+        let mut input = connection.take_input();
+        if let Some(listing) = input.listing.take() {
+            let Self {
+                chat, post, now, ..
+            } = self;
+            let post = std::cell::RefCell::new(post);
+            let more = || post.borrow().fanout.replies(id) < limits::PAGE;
+            input.listing = chat.list(id, listing, *now, more, &mut |event| {
+                post.borrow_mut().deliver(event)
+            });
+        }
+        self.connections[id as usize].put_input(input);
+    }
+
+    /// Lets those read on who no longer have to wait.
+    pub(super) fn wake_waiting(&mut self) {
+        for id in std::mem::take(&mut self.waiting) {
+            let Some(connection) = self.connections.get_mut(id as usize) else {
+                continue;
+            };
+            if connection.phase != Phase::Open {
+                connection.listed = false;
+                self.make_ready(id);
+                continue;
+            }
+            if self.post.fanout.replies(id) < limits::PAGE / 2 {
+                self.list(id);
+            }
+            match self.must_wait(id) {
+                true => self.waiting.push(id),
+                false => self.ready.push_back(id),
+            }
+        }
+    }
+
+    pub(super) fn must_wait(&self, id: Id) -> bool {
+        self.owes_reading(id) || self.post.fanout.is_held(id)
+    }
+
+    /// Whether somebody must read the answers they have before they are heard again.
+    pub(super) fn owes_reading(&self, id: Id) -> bool {
+        self.connections[id as usize].is_listing() || self.too_many_replies(id)
+    }
+
+    fn too_many_replies(&self, id: Id) -> bool {
+        self.post.fanout.replies(id) > limits::REPLIES
+    }
+
+    pub(super) fn make_ready(&mut self, id: Id) {
+        let connection = &mut self.connections[id as usize];
+        if !std::mem::replace(&mut connection.listed, true) {
+            self.ready.push_back(id);
+        }
+    }
+}
