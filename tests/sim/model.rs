@@ -519,7 +519,7 @@ impl Model {
             }
         }
         match origin {
-            Origin::Unix { number } => format!("unix:{number}").into_bytes(),
+            Origin::Unix { number, .. } => format!("unix:{number}").into_bytes(),
             Origin::Ip { ip, port } => {
                 let name = ip.to_string().into_bytes();
                 match (self.names.contains_key(&name), ip.is_ipv6()) {
