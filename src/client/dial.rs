@@ -172,3 +172,37 @@ pub fn be_patient(socket: &Socket) {
 fn tcp_address(address: io::Result<SockAddr>) -> Option<SocketAddr> {
     address.ok()?.as_socket()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A socket that is connected to itself, as a client can be that tries a port without a server.
+    #[cfg(target_os = "linux")]
+    fn connected_to_itself() -> Stream {
+        let any: SocketAddr = "127.0.0.1:0".parse().expect("an address");
+        let socket = Socket::new(SockAddr::from(any).domain(), Type::STREAM, None).expect("one");
+        socket.bind(&any.into()).expect("a free port");
+        let own = socket.local_addr().expect("bound");
+        socket.connect(&own).expect("Linux takes that");
+        Stream {
+            socket,
+            watched: false,
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_connection_to_itself_is_none() {
+        match connected(
+            connected_to_itself(),
+            Vec::new().into_iter(),
+            Instant::now(),
+        ) {
+            Progress::Failed(DialError::Failed(error)) => {
+                assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+            }
+            _ => panic!("it talks to itself"),
+        }
+    }
+}
