@@ -29,6 +29,7 @@
 //! | [`fanout`] | room logs, cursors, queues: what is still to be written to whom | sockets |
 //! | [`connection`] | one stream: fill, write, how it ends | who else there is |
 //! | [`hub`] | all connections, and the turn that joins the parts above | mio |
+//! | [`transcript`] | the file that keeps what was said in public | rooms, people |
 //! | [`address`], [`listen`], [`system`], [`logger`] | where to listen, the sockets for it, the file limit, the log | the chat |
 //! | [`sink`], [`clock`] | writing without waiting to what others share, the local time | |
 //! | [`server`] | the server's event loop: poll, listeners, signals, clock | rules |
@@ -63,4 +64,5 @@ pub mod logger;
 pub mod server;
 pub mod sink;
 pub mod system;
+pub mod transcript;
 pub mod wire;
