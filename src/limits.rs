@@ -48,6 +48,16 @@ pub const LINGER: Millis = 2_000;
 /// process is gone.
 pub const STOP: Millis = 4_800;
 
+/// Lines that wait for the transcript's reader to make room, where the transcript is a pipe or a terminal;
+/// one turn's lines in any case.
+pub const TRANSCRIPT: usize = 256 << 10;
+/// The pause before they are tried again, if no further lines come.
+pub const TRANSCRIPT_PAUSE: Millis = 10;
+/// A transcript's reader that took nothing for so long has stopped.
+pub const TRANSCRIPT_PATIENCE: Millis = 1_000;
+/// The pause before a transcript that failed is tried again.
+pub const TRANSCRIPT_REST: Millis = 1_000;
+
 /// Rooms of up to so many people hear who enters and leaves (contract, section 2).
 pub const ANNOUNCED: usize = 100;
 
