@@ -7,6 +7,7 @@ use crate::address::Address;
 use crate::client::{self, Color};
 use crate::fanout::Slow;
 use crate::server::Server;
+use crate::transcript::{self, Tail, Transcript};
 use crate::wire::clean::is_control;
 use crate::{hub, limits, listen, logger, system};
 use clap::builder::{FalseyValueParser, PossibleValuesParser, TypedValueParser};
@@ -15,7 +16,7 @@ use log::LevelFilter;
 use std::io::Write as _;
 use std::ops::RangeInclusive;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Descriptors that are not for clients: standard streams, listeners, the poll, the signals, and some to
@@ -60,20 +61,37 @@ fn serve(args: &ArgMatches) -> ExitCode {
         Err(error) => return fail(&error),
     };
     let hints = listen::hints(&bound);
+    let transcript = match args
+        .get_one::<PathBuf>("transcript")
+        .map(|path| open_transcript(path))
+    {
+        Some(Ok(transcript)) => Some(transcript),
+        Some(Err(error)) => return fail(&error),
+        None => None,
+    };
     let mut server = match Server::new(bound, config) {
         Ok(server) => server,
         Err(error) => return fail(&format!("cannot start: {error}")),
     };
+    if let Some((transcript, tail)) = transcript {
+        server.keep(transcript, &tail);
+    }
     for hint in hints {
         log::info!("{hint}");
     }
     let end = server.run();
-    drop(server);
+    server.close();
     log::logger().flush();
     match end {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&format!("cannot go on: {error}")),
     }
+}
+
+/// Opens a transcript, and reads what it has of late.
+fn open_transcript(path: &Path) -> std::io::Result<(Transcript, Tail)> {
+    let tail = transcript::read_tail(path, limits::TRANSCRIPT_TAIL)?;
+    Ok((Transcript::open(path)?, tail))
 }
 
 /// Says why the program ends before its time.

@@ -48,6 +48,8 @@ pub const LINGER: Millis = 2_000;
 /// process is gone.
 pub const STOP: Millis = 4_800;
 
+/// How much of a transcript's end is read back at the start.
+pub const TRANSCRIPT_TAIL: u64 = 1 << 20;
 /// Lines that wait for the transcript's reader to make room, where the transcript is a pipe or a terminal;
 /// one turn's lines in any case.
 pub const TRANSCRIPT: usize = 256 << 10;

@@ -48,6 +48,7 @@ pub fn is_own_user(socket: &impl std::os::fd::AsFd) -> bool {
         false
     };
     is_own
+}
 
 /// Lets a write beyond the limit of a file's size (`ulimit -f`, `LimitFSIZE=`) fail like any other
 /// instead of ending the process. Best effort.

@@ -126,7 +126,15 @@ impl Post {
 
     fn record(&mut self, room: &str, line: &Line) {
         if let Some((records, count)) = &mut self.records {
-            record::format(records, room, line);
+            let entry = record::Entry {
+                unix: line.at.wall.unix,
+                utc_offset_seconds: line.at.wall.offset,
+                room,
+                is_action: line.is_action,
+                name: line.name(),
+                text: line.text(),
+            };
+            record::format(records, entry);
             *count += 1;
         }
     }

@@ -1,16 +1,13 @@
 //! `--transcript FILE`: every public line, kept in a file.
 //!
-//! Owns the file and the form of its lines, both ways: what is said is appended after each turn,
-//! and its end read back at start. Knows nothing of rooms or people, and never stops the chat: a disk that is
+//! Owns the file: what is said is appended after each turn, and its end read back at start. Knows nothing of rooms or people, and never stops the chat: a disk that is
 //! full, a file that is gone or a pipe that nobody reads costs counted lines, said once when it
 //! begins and once when it is over.
 
 mod keeper;
-mod line;
 mod place;
 mod tail;
 
-pub use line::{Entry, format, parse};
 pub use tail::{Tail, read_tail};
 
 use crate::limits::Millis;
@@ -55,7 +52,7 @@ impl Transcript {
         }
     }
 
-    /// Keeps one turn's lines, as made by [`format`]; `count` of them.
+    /// Keeps one turn's lines, as made by [`record::format`](crate::wire::record::format); `count` of them.
     pub fn append(&mut self, lines: &[u8], count: u64, now: Millis) {
         self.keeper.append(lines, count, now);
     }

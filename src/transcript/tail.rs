@@ -3,9 +3,9 @@
 //! Owns what it read, cleaned. Never reads more than it was told to, however long the file, and
 //! never waits for a pipe.
 
-use super::line::{self, Entry};
 use super::{STANDARD_OUTPUT, place};
 use crate::wire::clean;
+use crate::wire::record::{self, Entry};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -20,7 +20,7 @@ pub struct Tail {
 impl Tail {
     /// What was said, oldest first. Lines that are none of ours are passed over.
     pub fn entries(&self) -> impl DoubleEndedIterator<Item = Entry<'_>> {
-        self.lines.split(|&b| b == b'\n').filter_map(line::parse)
+        self.lines.split(|&b| b == b'\n').filter_map(record::parse)
     }
 }
 
