@@ -101,8 +101,10 @@ pub struct Connection<S> {
     pub phase: Phase,
     /// The stream may have more to read; there will be no further word of it.
     pub readable: bool,
-    /// An end or urgent data was announced: a short read does not mean that there is no more.
-    pub read_on: bool,
+    /// The peer has ended its side, or the connection failed: there is an end to be read.
+    pub hung_up: bool,
+    /// Urgent data was announced, before which a read stops short.
+    pub is_urgent: bool,
     /// A write failed: what is written goes nowhere. What the peer has sent before is still read.
     pub broken: Option<io::ErrorKind>,
     /// The end of the stream has been read.
@@ -121,7 +123,8 @@ impl<S: Stream> Connection<S> {
             origin,
             phase,
             readable: false,
-            read_on: false,
+            hung_up: false,
+            is_urgent: false,
             broken: None,
             ended: false,
             rested: false,
@@ -142,13 +145,13 @@ impl<S: Stream> Connection<S> {
                 Ok(n) => {
                     // A short read has emptied the socket, and what comes later is announced; but an end
                     // announced already would not be, and a read stops before urgent data.
-                    self.readable = n == buffer.len() || self.read_on;
+                    self.readable = n == buffer.len() || self.hung_up || self.is_urgent;
                     Fill::Bytes(n)
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.readable = false;
-                    self.read_on = false;
+                    self.is_urgent = false;
                     Fill::Nothing
                 }
                 Err(error) => Fill::Failed(error),

@@ -155,11 +155,12 @@ impl Server {
                         if event.is_writable() {
                             self.hub.writable(id);
                         }
-                        // A read stops short of an end, of an error, and of urgent data.
-                        let is_marked =
-                            event.is_read_closed() || event.is_error() || event.is_priority();
-                        if event.is_readable() || is_marked {
-                            self.hub.readable(id, is_marked);
+                        let hung_up = event.is_read_closed() || event.is_error();
+                        if event.is_priority() {
+                            self.hub.urgent(id);
+                        }
+                        if event.is_readable() || hung_up {
+                            self.hub.readable(id, hung_up);
                         }
                     }
                 }

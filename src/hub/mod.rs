@@ -176,12 +176,20 @@ impl<S: Stream> Hub<S> {
         id
     }
 
-    /// There is something to read; with `to_the_end`, more than a short read may bring.
-    pub fn readable(&mut self, id: Id, to_the_end: bool) {
+    /// There is something to read; with `hung_up`, to the end.
+    pub fn readable(&mut self, id: Id, hung_up: bool) {
         if let Some(connection) = self.connections.get_mut(id as usize) {
             connection.readable = true;
-            connection.read_on |= to_the_end;
+            connection.hung_up |= hung_up;
             self.make_ready(id);
+        }
+    }
+
+    /// There is urgent data to read, and perhaps more behind it.
+    pub fn urgent(&mut self, id: Id) {
+        if let Some(connection) = self.connections.get_mut(id as usize) {
+            connection.is_urgent = true;
+            self.readable(id, false);
         }
     }
 
@@ -273,7 +281,7 @@ impl<S: Stream> Hub<S> {
             };
             match connection.phase {
                 // It has ended its side, and does not read the answers that must be read first.
-                Phase::Open if connection.read_on && self.owes_reading(id) => {
+                Phase::Open if connection.hung_up && self.owes_reading(id) => {
                     self.end(id, Why::ClosedByPeer);
                 }
                 Phase::Open => {
@@ -302,7 +310,7 @@ impl<S: Stream> Hub<S> {
             let connection = &mut connections[id as usize];
             match connection.write(slices) {
                 Ok(written) => {
-                    let is_ending = connection.phase != Phase::Open || connection.read_on;
+                    let is_ending = connection.phase != Phase::Open || connection.hung_up;
                     if is_ending && written > 0 {
                         // Whoever takes a little all the time may take its time.
                         timers.put_off(id, *now + limits::DRAIN);

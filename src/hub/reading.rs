@@ -32,7 +32,7 @@ impl<S: Stream> Hub<S> {
         let connection = &mut self.connections[id as usize];
         if must_wait {
             connection.listed = true;
-            let has_ended = connection.read_on;
+            let has_ended = connection.hung_up;
             self.waiting.push(id);
             if has_ended && self.owes_reading(id) {
                 self.timers.set(id, self.now + limits::DRAIN);

@@ -3,6 +3,7 @@
 use super::keeper::{Opened, Target};
 use super::*;
 use crate::limits;
+use crate::wire::record::{self, Entry};
 use rustix::process::{Resource, Rlimit, getuid, setrlimit};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -130,24 +131,24 @@ fn history_survives_a_restart() {
     let folder = Folder::new();
     let path = folder.path("t");
     let mut lines = Vec::new();
-    format(
-        &mut lines,
-        1_795_352_587,
-        3600,
-        "#lobby",
-        false,
-        "Zoë",
-        "hi",
-    );
-    format(
-        &mut lines,
-        1_795_352_588,
-        3600,
-        "#x",
-        true,
-        "127.0.0.1:40312",
-        "waves",
-    );
+    let entry = Entry {
+        unix: 1_795_352_587,
+        utc_offset_seconds: 3600,
+        room: "#lobby",
+        is_action: false,
+        name: "Zoë",
+        text: "hi",
+    };
+    record::format(&mut lines, entry);
+    let later = Entry {
+        unix: 1_795_352_588,
+        room: "#x",
+        is_action: true,
+        name: "127.0.0.1:40312",
+        text: "waves",
+        ..entry
+    };
+    record::format(&mut lines, later);
     open(&path).append(&lines, 2, 0);
     // The next one was torn by a crash.
     let mut file = File::options().append(true).open(&path).expect("open");

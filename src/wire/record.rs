@@ -175,15 +175,7 @@ mod tests {
 
     fn line(entry: Entry<'_>) -> String {
         let mut out = b"before\n".to_vec();
-        let Entry {
-            unix,
-            utc_offset_seconds: offset,
-            room,
-            is_action,
-            name,
-            text,
-        } = entry;
-        format(&mut out, unix, offset, room, is_action, name, text);
+        format(&mut out, entry);
         let out = String::from_utf8(out).expect("UTF-8");
         out.strip_prefix("before\n").expect("appended").to_owned()
     }
