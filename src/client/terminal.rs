@@ -129,3 +129,54 @@ fn restore(discard: bool) -> bool {
     let _ = tcsetattr(io::stdin(), when, &before);
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    use std::fs::File;
+    use std::process::Command;
+
+    /// The test below runs this in a process of its own, whose terminal it watches.
+    #[test]
+    #[ignore = "panics on purpose"]
+    fn panics_with_the_terminal_taken() {
+        let mut terminal = Terminal::new().expect("a terminal");
+        terminal.enter(&mut Vec::new()).expect("a terminal");
+        let entered = tcgetattr(io::stdin()).expect("a terminal");
+        assert!(!entered.local_modes.contains(LocalModes::ICANON));
+        // With `panic = "abort"` nothing is dropped.
+        std::mem::forget(terminal);
+        panic!("on purpose");
+    }
+
+    #[test]
+    fn a_panic_gives_the_terminal_back() {
+        let outside = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        grantpt(&outside).expect("granted");
+        unlockpt(&outside).expect("unlocked");
+        let path = ptsname(&outside, Vec::new()).expect("its name");
+        let path = path.to_str().expect("a plain path");
+        let inside = File::options()
+            .read(true)
+            .write(true)
+            .open(path)
+            .expect("its inside");
+        let before = tcgetattr(&inside).expect("a terminal");
+        let output = Command::new(std::env::current_exe().expect("this program"))
+            .args(["--ignored", "--exact", "--nocapture"])
+            .arg("client::terminal::tests::panics_with_the_terminal_taken")
+            .stdin(inside.try_clone().expect("a descriptor"))
+            .stdout(inside.try_clone().expect("a descriptor"))
+            .output()
+            .expect("it runs");
+        let report = String::from_utf8_lossy(&output.stderr);
+        assert!(report.contains("on purpose"), "{report}");
+        let after = tcgetattr(&inside).expect("a terminal");
+        assert_eq!(format!("{before:?}"), format!("{after:?}"));
+        let mut screen = [0; 4096];
+        let n = rustix::io::read(&outside, &mut screen).expect("something was printed");
+        let seen = String::from_utf8_lossy(&screen[..n]);
+        assert!(seen.contains("\x1b[?2004l"), "{seen:?}");
+    }
+}
