@@ -269,6 +269,7 @@ fn connect_command() -> Command {
             flag("no-reconnect", "SNUG_NO_RECONNECT")
                 .help("Exit with 1 when the connection is lost"),
         )
+        .arg(flag("bell", "SNUG_BELL").help("Ring the terminal's bell when your name is said"))
 }
 
 fn connect_config(args: &ArgMatches) -> client::Config {
@@ -281,6 +282,7 @@ fn connect_config(args: &ArgMatches) -> client::Config {
         timestamps: args.get_flag("timestamps"),
         color: get(args, "color"),
         reconnect: !args.get_flag("no-reconnect"),
+        bell: args.get_flag("bell"),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::address::Address;
 use rustix::io::Errno;
 use socket2::{SockAddr, Socket, TcpKeepalive, Type};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 use std::vec::IntoIter;
@@ -60,6 +60,11 @@ pub enum DialError {
     NoSuchName(String),
     /// What the last address tried had to say.
     Failed(io::Error),
+}
+
+/// Whether [`dial`] may have to wait for a name to be looked up.
+pub fn may_wait(address: &Address) -> bool {
+    matches!(address, Address::Tcp { host, .. } if host.parse::<IpAddr>().is_err())
 }
 
 /// Starts to connect to `address`.

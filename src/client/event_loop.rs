@@ -8,12 +8,11 @@ use super::{Config, words};
 use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
 use signal_hook_mio::v1_0::Signals;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 const SIGNALS: Token = Token(0);
@@ -34,8 +33,8 @@ pub fn run(config: &Config) -> u8 {
 fn turn_by_turn(config: &Config) -> io::Result<u8> {
     let mut poll = Poll::new()?;
     let mut events = Events::with_capacity(EVENTS);
-    let mut signals = watch_signals(poll.registry())?;
     let mut session = Session::new(config, Instant::now());
+    let mut signals = watch_signals(poll.registry(), &session)?;
     watch_standard_streams(poll.registry(), &mut session);
     loop {
         let next = session.turn(Instant::now());
@@ -61,7 +60,16 @@ fn turn_by_turn(config: &Config) -> io::Result<u8> {
 /// Tells the session what an event is about.
 fn tell(session: &mut Session, event: &Event, signals: &mut Signals) {
     match event.token() {
-        SIGNALS if signals.pending().next().is_some() => session.stop(),
+        SIGNALS => {
+            for signal in signals.pending() {
+                match signal {
+                    SIGWINCH => session.resized(),
+                    SIGTSTP => session.suspend(),
+                    SIGCONT => session.resume(),
+                    _ => session.stop(),
+                }
+            }
+        }
         STDIN => {
             if let Some(input) = session.input() {
                 input.something_came();
@@ -84,16 +92,29 @@ fn tell(session: &mut Session, event: &Event, signals: &mut Signals) {
     }
 }
 
-/// Has SIGINT and SIGTERM told to the loop. The second of them ends the process at once, even where
-/// the loop does not come round: looking a name up can take long.
-fn watch_signals(registry: &Registry) -> io::Result<Signals> {
-    let asked_to_stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
+/// Has signals told to the loop, which is all that they then do. For where it does not come round
+/// because a name is being looked up: there the second SIGINT or SIGTERM ends the process at once; and
+/// with a person at the terminal the first, which must then be as it was.
+fn watch_signals(registry: &Registry, session: &Session<'_>) -> io::Result<Signals> {
+    let at_once = session.looking_up();
+    let ends: &[i32] = match session.has_person() {
+        // Those that would end the process with the terminal as it is.
+        true => &[SIGINT, SIGTERM, SIGHUP, SIGQUIT],
+        false => &[SIGINT, SIGTERM],
+    };
+    for &signal in ends {
         // In this order: the first signal finds the flag unset, and sets it.
-        signal_hook::flag::register_conditional_default(signal, Arc::clone(&asked_to_stop))?;
-        signal_hook::flag::register(signal, Arc::clone(&asked_to_stop))?;
+        signal_hook::flag::register_conditional_default(signal, Arc::clone(&at_once))?;
+        if !session.has_person() {
+            signal_hook::flag::register(signal, Arc::clone(&at_once))?;
+        }
     }
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let mut signals = Signals::new(ends)?;
+    if session.has_person() {
+        for signal in [SIGTSTP, SIGCONT, SIGWINCH] {
+            signals.add_signal(signal)?;
+        }
+    }
     registry.register(&mut signals, SIGNALS, Interest::READABLE)?;
     Ok(signals)
 }

@@ -13,14 +13,21 @@
 //! - [`link`], [`dial`]: the socket, connected and on its way there
 //! - [`input`], [`output`], [`ready`]: the standard streams, which are shared with the shell and so never
 //!   made non-blocking
-//! - [`outgoing`], [`printer`], [`paint`], [`backoff`], [`fifo`]: pure, no I/O and no clock
+//! - [`outgoing`], [`printer`], [`paint`], [`said`], [`scene`], [`backoff`], [`fifo`]: pure, no I/O and no
+//!   clock
 //! - [`clock`], [`words`]: the time before a line, the lines on standard error
 //!
-//! A line editor for terminals will stand between `input` and `outgoing`, and before `output`.
+//! With a person at a terminal, a line editor stands between `input` and `outgoing`, and shares `output`:
+//!
+//! - [`console`]: joins it with the session
+//! - [`editor`]: the editor itself, pure
+//! - [`terminal`]: the terminal's mode, which is as it was after every way out
 
 mod backoff;
 mod clock;
+mod console;
 mod dial;
+mod editor;
 mod event_loop;
 mod fifo;
 mod input;
@@ -30,7 +37,10 @@ mod output;
 mod paint;
 mod printer;
 mod ready;
+mod said;
+mod scene;
 mod session;
+mod terminal;
 mod words;
 
 use crate::address::Address;
@@ -62,6 +72,8 @@ pub struct Config {
     pub color: Color,
     /// Whether a lost connection is taken up again.
     pub reconnect: bool,
+    /// The terminal's bell rings when the user's name is said.
+    pub bell: bool,
 }
 
 /// Runs the client until its end and gives its exit code: 0 done, 1 failed (contract, section 1).

@@ -4,10 +4,15 @@
 //! Owns the forms of contract, section 2, as seen by the eye. Never keeps text and never lets any
 //! pass that was not cleaned.
 
+use super::editor::is_secret;
+use super::said::{Said, split_time};
+use super::scene::Scene;
 use crate::wire::clean;
 
 const DIM: &[u8] = b"\x1b[2m";
 const BOLD: &[u8] = b"\x1b[1m";
+/// The user's own name in what others say.
+const MENTION: &[u8] = b"\x1b[7m";
 const RESET: &[u8] = b"\x1b[0m";
 
 /// Colours of the 256 that can be read on black and on white.
@@ -24,7 +29,7 @@ pub enum Paint {
 
 impl Paint {
     /// Appends the beginning of a line (mostly all of it), cleaned and coloured.
-    pub fn begin(out: &mut Vec<u8>, text: &[u8]) -> Self {
+    pub fn begin(out: &mut Vec<u8>, text: &[u8], scene: &Scene) -> Self {
         if text.starts_with(b"***") {
             Self::Dim.go_on(out, text);
             return Self::Dim;
@@ -39,15 +44,14 @@ impl Paint {
             out.extend_from_slice(BOLD);
         }
         out.extend_from_slice(said.open);
-        out.extend_from_slice(format!("\x1b[38;5;{}m", color_of(said.name)).as_bytes());
-        clean::append(out, said.name);
+        in_its_color(out, said.name);
         // Only the colour ends here, a private message's brackets are bold on both sides.
         out.extend_from_slice(b"\x1b[39m");
         out.extend_from_slice(said.close);
         if said.private {
             out.extend_from_slice(RESET);
         }
-        Self::Plain.go_on(out, said.text);
+        with_mentions(out, said.text, scene);
         Self::Plain
     }
 
@@ -64,54 +68,70 @@ impl Paint {
     }
 }
 
-/// A line that somebody said, in its parts.
-struct Said<'a> {
-    private: bool,
-    open: &'a [u8],
-    name: &'a [u8],
-    close: &'a [u8],
-    text: &'a [u8],
-}
-
-impl<'a> Said<'a> {
-    /// Splits `<NAME> text`, `[NAME] text`, `[-> NAME] text` and `* NAME text`.
-    fn split(line: &'a [u8]) -> Option<Self> {
-        let forms: [(&[u8], &[u8], bool); 4] = [
-            (b"<", b"> ", false),
-            (b"[-> ", b"] ", true),
-            (b"[", b"] ", true),
-            (b"* ", b" ", false),
-        ];
-        let (open, close, private) = forms
-            .into_iter()
-            .find(|(open, _, _)| line.starts_with(open))?;
-        let (open, rest) = line.split_at(open.len());
-        let end = rest.windows(close.len()).position(|part| part == close)?;
-        let (name, rest) = rest.split_at(end);
-        let (close, text) = rest.split_at(close.len());
-        // Names have no blanks; what has one is text of another kind.
-        (!name.is_empty() && !name.contains(&b' ')).then_some(Self {
-            private,
-            open,
-            name,
-            close,
-            text,
-        })
-    }
-}
-
-/// Splits the time off a line of history: `[14:03] ` or `[3 min ago] `.
-fn split_time(line: &[u8]) -> (&[u8], &[u8]) {
-    let end = line.iter().take(24).position(|&b| b == b']');
-    let is_time = match end.map(|end| &line[..end]) {
-        Some([b'[', h1, h2, b':', m1, m2]) => [h1, h2, m1, m2].iter().all(|b| b.is_ascii_digit()),
-        Some([b'[', age @ ..]) => age.ends_with(b" ago"),
-        _ => false,
+/// Appends a line that the user sent: what is said as others see it, commands as they were typed.
+pub fn own(out: &mut Vec<u8>, line: &str, me: Option<&str>, color: bool) {
+    let (bold, dim, reset) = match color {
+        true => (BOLD, DIM, RESET),
+        false => (&b""[..], &b""[..], &b""[..]),
     };
-    match end {
-        Some(end) if is_time && line.get(end + 1) == Some(&b' ') => line.split_at(end + 2),
-        _ => (&[], line),
+    let name = |out: &mut Vec<u8>, before: &[u8], me: &str, after: &[u8]| {
+        out.extend_from_slice(before);
+        out.extend_from_slice(bold);
+        if color {
+            in_its_color(out, me.as_bytes());
+        } else {
+            clean::append(out, me.as_bytes());
+        }
+        out.extend_from_slice(reset);
+        out.extend_from_slice(after);
+    };
+    let said = match line.strip_prefix('/') {
+        Some(literal) if literal.starts_with('/') => Some(literal),
+        None if line != "quit" => Some(line),
+        _ => None,
+    };
+    let act = line
+        .strip_prefix("/me ")
+        .filter(|act| !act.trim().is_empty());
+    match (me, said, act) {
+        (Some(me), Some(text), _) => {
+            name(out, b"<", me, b"> ");
+            clean::append(out, text.as_bytes());
+        }
+        (Some(me), None, Some(text)) => {
+            name(out, b"* ", me, b" ");
+            clean::append(out, text.as_bytes());
+        }
+        _ => {
+            let shown = match line.split_once(char::is_whitespace) {
+                Some((command, _)) if is_secret(line) => format!("{command} ***"),
+                _ => line.to_owned(),
+            };
+            out.extend_from_slice(dim);
+            out.extend_from_slice(b"> ");
+            clean::append(out, shown.as_bytes());
+            out.extend_from_slice(reset);
+        }
     }
+}
+
+/// Appends a name; the colour stays on.
+fn in_its_color(out: &mut Vec<u8>, name: &[u8]) {
+    out.extend_from_slice(format!("\x1b[38;5;{}m", color_of(name)).as_bytes());
+    clean::append(out, name);
+}
+
+/// Appends what somebody said, with the user's name marked.
+fn with_mentions(out: &mut Vec<u8>, text: &[u8], scene: &Scene) {
+    let mut rest = text;
+    while let Some((start, end)) = scene.mention(rest) {
+        clean::append(out, &rest[..start]);
+        out.extend_from_slice(MENTION);
+        clean::append(out, &rest[start..end]);
+        out.extend_from_slice(RESET);
+        rest = &rest[end..];
+    }
+    clean::append(out, rest);
 }
 
 /// The same for the same name, whatever its case: the server takes names without regard to it.
@@ -132,7 +152,9 @@ mod tests {
     /// `line` painted, with its escapes in words.
     fn painted(line: &[u8]) -> String {
         let mut out = Vec::new();
-        Paint::begin(&mut out, line);
+        let mut scene = Scene::default();
+        scene.line(b"*** you are now eve");
+        Paint::begin(&mut out, line, &scene);
         let mut text = String::from_utf8(out).expect("cleaned text is UTF-8");
         for color in NAME_COLORS {
             text = text.replace(&format!("\x1b[38;5;{color}m"), "{color}");
@@ -141,6 +163,7 @@ mod tests {
             ("\x1b[2m", "{dim}"),
             ("\x1b[1m", "{bold}"),
             ("\x1b[39m", "{/color}"),
+            ("\x1b[7m", "{you}"),
             ("\x1b[0m", "{/}"),
         ] {
             text = text.replace(escape, word);
@@ -153,6 +176,10 @@ mod tests {
         for (line, expected) in [
             ("*** anna entered", "{dim}*** anna entered{/}"),
             ("<anna> hello", "<{color}anna{/color}> hello"),
+            (
+                "<anna> eve, Eve! every eve",
+                "<{color}anna{/color}> {you}eve{/}, {you}Eve{/}! every {you}eve{/}",
+            ),
             ("[anna] psst", "{bold}[{color}anna{/color}] {/}psst"),
             ("[-> anna] psst", "{bold}[-> {color}anna{/color}] {/}psst"),
             ("* anna waves", "* {color}anna{/color} waves"),
@@ -181,6 +208,29 @@ mod tests {
         ] {
             assert_eq!(painted(line.as_bytes()), expected, "{line:?}");
         }
+    }
+
+    #[test]
+    fn own_lines_look_as_others_see_them() {
+        for (line, known, unknown) in [
+            ("hi", "<eve> hi", "> hi"),
+            ("//hi", "<eve> /hi", "> //hi"),
+            ("/me waves", "* eve waves", "> /me waves"),
+            ("/me  ", "> /me  ", "> /me  "),
+            ("/who", "> /who", "> /who"),
+            ("quit", "> quit", "> quit"),
+            ("/pass s3cret", "> /pass ***", "> /pass ***"),
+            ("/Admin s3cret x", "> /Admin ***", "> /Admin ***"),
+        ] {
+            for (me, expected) in [(Some("eve"), known), (None, unknown)] {
+                let mut out = Vec::new();
+                own(&mut out, line, me, false);
+                assert_eq!(String::from_utf8_lossy(&out), expected, "{line}");
+            }
+        }
+        let mut out = Vec::new();
+        own(&mut out, "hi", Some("eve"), true);
+        assert!(out.starts_with(b"<\x1b[1m\x1b[38;5;") && out.ends_with(b"meve\x1b[0m> hi"));
     }
 
     #[test]

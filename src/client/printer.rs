@@ -4,12 +4,16 @@
 //! of a line, of a name or of a character has come. Never does I/O, never looks at a clock, and
 //! holds at most [`PIECE`] and what one call brings.
 
-use super::paint::Paint;
+use super::paint::{self, Paint};
+use super::scene::Scene;
 use crate::wire::clean;
 use memchr::memchr;
 
-/// A line longer than this is printed in pieces.
-const PIECE: usize = 4096;
+/// A line longer than this is printed in pieces. Those of a server with its default limits are shorter,
+/// with all that it puts before them.
+const PIECE: usize = 8192;
+/// What shows that a row goes on with a line that was interrupted.
+const GOES_ON: &[u8] = b"  ";
 
 /// What is done to received lines. With nothing of it, bytes pass as they are.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,6 +23,10 @@ pub struct Look {
     pub color: bool,
     /// The time stands before each line.
     pub stamps: bool,
+    /// The lines are those of the plain dialect, which tell who is there.
+    pub people: bool,
+    /// It rings when somebody speaks to the user.
+    pub bell: bool,
 }
 
 /// Turns what the socket gave into what standard output gets.
@@ -28,6 +36,8 @@ pub struct Printer {
     /// The end of what was received, not printed yet. It has no newline.
     held: Vec<u8>,
     line: Line,
+    /// What the lines told so far.
+    scene: Scene,
 }
 
 /// Where printing stands.
@@ -37,6 +47,8 @@ enum Line {
     Start,
     /// Within a line, which goes on like this.
     Begun(Paint),
+    /// The same, in a new row.
+    Broken(Paint),
 }
 
 impl Printer {
@@ -45,7 +57,13 @@ impl Printer {
             look,
             held: Vec::new(),
             line: Line::Start,
+            scene: Scene::default(),
         }
+    }
+
+    /// What is known of the chat.
+    pub fn scene(&self) -> &Scene {
+        &self.scene
     }
 
     /// Appends to `out` what is to be printed of `bytes`; `time` is put before lines that begin now.
@@ -54,8 +72,10 @@ impl Printer {
             clean,
             color,
             stamps,
+            people,
+            bell: _,
         } = self.look;
-        if !(clean || color || stamps) {
+        if !(clean || color || stamps || people) {
             return self.pass(bytes, out);
         }
         let mut rest = bytes;
@@ -100,10 +120,27 @@ impl Printer {
     /// Begins a new line if one is unfinished, so that what the next connection brings is not taken
     /// for the rest of it.
     pub fn separate(&mut self, out: &mut Vec<u8>) {
-        if let Line::Begun(_) = self.line {
+        self.break_row(out);
+        self.line = Line::Start;
+        self.scene.left();
+    }
+
+    /// Ends the row, so that something else can stand in the next, but not the line: what comes of it
+    /// is not taken for the beginning of one.
+    pub fn break_row(&mut self, out: &mut Vec<u8>) {
+        if let Line::Begun(paint) = self.line {
             out.push(b'\n');
-            self.line = Line::Start;
+            self.line = Line::Broken(paint);
         }
+    }
+
+    /// Appends a line that the user sent, in the form in which others see it.
+    pub fn own(&mut self, line: &str, time: &str, out: &mut Vec<u8>) {
+        self.break_row(out);
+        self.stamp(time, out);
+        let me = self.scene.me().filter(|_| self.look.people);
+        paint::own(out, line, me, self.look.color);
+        out.push(b'\n');
     }
 
     fn pass(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
@@ -125,16 +162,14 @@ impl Printer {
 
     /// Prints a part of a line, or all of it, without its newline.
     fn piece(&mut self, text: &[u8], time: &str, out: &mut Vec<u8>) {
-        let begins = matches!(self.line, Line::Start);
-        if begins && self.look.stamps {
-            match self.look.color {
-                true => out.extend_from_slice(format!("\x1b[2m[{time}]\x1b[0m ").as_bytes()),
-                false => out.extend_from_slice(format!("[{time}] ").as_bytes()),
-            }
+        match self.line {
+            Line::Start => self.begins(text, time, out),
+            Line::Broken(_) => out.extend_from_slice(GOES_ON),
+            Line::Begun(_) => {}
         }
         self.line = Line::Begun(match self.line {
-            Line::Start if self.look.color => Paint::begin(out, text),
-            Line::Begun(paint) if self.look.color => {
+            Line::Start if self.look.color => Paint::begin(out, text, &self.scene),
+            Line::Begun(paint) | Line::Broken(paint) if self.look.color => {
                 paint.go_on(out, text);
                 paint
             }
@@ -147,6 +182,25 @@ impl Printer {
                 Paint::Plain
             }
         });
+    }
+
+    /// A line begins with `text`, which is mostly all of it.
+    fn begins(&mut self, text: &[u8], time: &str, out: &mut Vec<u8>) {
+        self.stamp(time, out);
+        if self.look.people {
+            self.scene.line(text);
+        }
+        if self.look.bell && self.scene.calls_me(text) {
+            out.push(0x07);
+        }
+    }
+
+    fn stamp(&self, time: &str, out: &mut Vec<u8>) {
+        match (self.look.stamps, self.look.color) {
+            (true, true) => out.extend_from_slice(format!("\x1b[2m[{time}]\x1b[0m ").as_bytes()),
+            (true, false) => out.extend_from_slice(format!("[{time}] ").as_bytes()),
+            (false, _) => {}
+        }
     }
 }
 
@@ -169,6 +223,8 @@ mod tests {
         clean: true,
         color: false,
         stamps: false,
+        people: false,
+        bell: false,
     };
 
     /// What is printed of `reads`, with `~` where a pause let the rest be printed.
@@ -213,7 +269,7 @@ mod tests {
             Look {
                 clean: false,
                 stamps: true,
-                color: false,
+                ..CLEAN
             },
         ] {
             let whole = printed(look, &[text]);
@@ -257,9 +313,8 @@ mod tests {
     #[test]
     fn a_notice_in_pieces_stays_dim_and_each_piece_ends_the_colour() {
         let color = Look {
-            clean: true,
             color: true,
-            stamps: false,
+            ..CLEAN
         };
         assert_eq!(
             printed(color, &[b"*** one", b"~", b" two\n", b"plain"]),

@@ -7,18 +7,22 @@
 
 use super::backoff::Backoff;
 use super::clock::Clock;
+use super::console::{Console, above};
 use super::dial::{self, DialError, Progress, Stream};
 use super::input::{Input, Read};
 use super::link::{Connection, Link, Received};
 use super::outgoing::{Framing, Outgoing};
 use super::output::Output;
 use super::printer::{Look, Printer};
+use super::terminal;
 use super::words::{self, say};
 use super::{Color, Config};
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, ErrorKind, IsTerminal};
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Bytes of one read, from standard input and from the socket.
@@ -27,6 +31,8 @@ const CHUNK: usize = 64 << 10;
 const READS_PER_TURN: usize = 4;
 /// The part of a line whose end does not come is printed after so long: it may be a prompt.
 const REST: Duration = Duration::from_millis(50);
+/// The same where a row is edited below. The part then ends its row, so it should be no slow line.
+const REST_ABOVE: Duration = Duration::from_secs(1);
 /// A connection that stood so long was stable: the pauses after it begin anew.
 const STABLE: Duration = Duration::from_secs(10);
 
@@ -43,28 +49,35 @@ pub enum Next {
 
 /// One run of `snug connect`.
 pub struct Session<'a> {
-    config: &'a Config,
+    pub(super) config: &'a Config,
+    /// Whether somebody sits at a terminal: lines are edited as soon as there is a connection …
+    pub(super) has_person: bool,
+    /// … and as long as both it and the input last.
+    pub(super) console: Option<Console>,
     link: Link,
     /// Whether there ever was a connection. Before, a failure is final, and standard input is left
     /// alone: another program may have use for it.
     met: bool,
     /// None with `--receive-only`, and when it has ended.
     input: Option<Input>,
-    outgoing: Outgoing,
-    printer: Printer,
+    pub(super) outgoing: Outgoing,
+    pub(super) printer: Printer,
+    pub(super) color: bool,
     /// When the part of a line that `printer` holds is printed; set whenever it holds any.
     rest_at: Option<Instant>,
     /// None with `--send-only`.
-    output: Option<Output>,
+    pub(super) output: Option<Output>,
     /// None without `--timestamps`.
-    clock: Option<Clock>,
+    pub(super) clock: Option<Clock>,
     backoff: Backoff,
     /// Something failed that does not end the session but decides its exit code.
     failed: bool,
     /// Set when the session ends at once.
     exit: Option<u8>,
     /// Where reads go first.
-    chunk: Box<[u8]>,
+    pub(super) chunk: Box<[u8]>,
+    /// Set while a look-up keeps the loop from coming round.
+    looking_up: Arc<AtomicBool>,
 }
 
 impl<'a> Session<'a> {
@@ -77,6 +90,8 @@ impl<'a> Session<'a> {
         };
         Self {
             config,
+            has_person: !config.receive_only && !config.send_only && terminal::is_there(),
+            console: None,
             link: Link::Down {
                 until: now,
                 in_order: false,
@@ -88,7 +103,10 @@ impl<'a> Session<'a> {
                 clean: terminal || color,
                 color,
                 stamps: config.timestamps,
+                people: (terminal || color) && !config.bare,
+                bell: config.bell && terminal && !config.bare,
             }),
+            color,
             rest_at: None,
             output: (!config.send_only).then(Output::new),
             clock: config.timestamps.then(Clock::default),
@@ -96,7 +114,19 @@ impl<'a> Session<'a> {
             failed: false,
             exit: None,
             chunk: vec![0; CHUNK].into(),
+            looking_up: Arc::default(),
         }
+    }
+
+    /// Whether somebody sits at a terminal.
+    pub fn has_person(&self) -> bool {
+        self.has_person
+    }
+
+    /// Set while the loop is kept from coming round, with the terminal as it was: a signal may then
+    /// end the process at once.
+    pub fn looking_up(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.looking_up)
     }
 
     /// Standard input, unless it is not read.
@@ -127,6 +157,7 @@ impl<'a> Session<'a> {
     /// The user wants to stop: prints what is there as far as that needs no waiting.
     pub fn stop(&mut self) {
         self.print_rest();
+        self.close_console();
         self.print();
         self.exit = Some(0);
     }
@@ -134,7 +165,8 @@ impl<'a> Session<'a> {
     /// Does what can be done now. Top to bottom, one turn.
     pub fn turn(&mut self, now: Instant) -> Next {
         self.connect(now);
-        self.read_input();
+        self.tick(now);
+        self.read_input(now);
         if let Link::Up(up) = &mut self.link {
             up.send(&mut self.outgoing, self.config.no_newline, now);
         }
@@ -157,7 +189,7 @@ impl<'a> Session<'a> {
                 }
                 return self.finish(if in_order { 0 } else { 1 });
             }
-            Link::Down { until, .. } if now >= until => dial::dial(&self.config.address, now),
+            Link::Down { until, .. } if now >= until => self.dial(now),
             Link::Dialing { dial, look } if look || now >= dial.until() => dial.check(now),
             other => {
                 self.link = other;
@@ -171,14 +203,30 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Starts to connect. To look a name up may take long, and keys are not read meanwhile.
+    fn dial(&mut self, now: Instant) -> Progress {
+        let address = &self.config.address;
+        if !self.has_person || !dial::may_wait(address) {
+            return dial::dial(address, now);
+        }
+        self.step_aside(|session| {
+            session.looking_up.store(true, Ordering::Relaxed);
+            let progress = dial::dial(address, now);
+            session.looking_up.store(false, Ordering::Relaxed);
+            progress
+        })
+    }
+
     fn connected(&mut self, stream: Stream, now: Instant) {
         let address = &self.config.address;
         if self.met {
-            say(&format!("connected to {address} again"));
+            self.say(&format!("connected to {address} again"));
         } else if io::stdin().is_terminal() {
             say(&format!("connected to {address}"));
         }
-        self.met = true;
+        if !std::mem::replace(&mut self.met, true) {
+            self.open_console(now);
+        }
         self.link = Link::Up(Connection::new(stream, now));
     }
 
@@ -198,7 +246,8 @@ impl<'a> Session<'a> {
         let Link::Up(up) = &self.link else { return };
         let (half_closed, stable) = (up.is_half_closed(), up.age(now) >= STABLE);
         if let Some(output) = &mut self.output {
-            self.printer.end(time(&mut self.clock), output.back());
+            let out = above(&mut self.console, output);
+            self.printer.end(time(&mut self.clock), out);
         }
         if self.outgoing.said_quit() || (half_closed && error.is_none()) {
             return self.finish(0);
@@ -210,7 +259,7 @@ impl<'a> Session<'a> {
         );
         let again = self.config.reconnect && !half_closed;
         if let Some(output) = self.output.as_mut().filter(|_| again) {
-            self.printer.separate(output.back());
+            self.printer.separate(above(&mut self.console, output));
         }
         // What it said comes before the news of its end.
         self.print();
@@ -218,7 +267,7 @@ impl<'a> Session<'a> {
             return;
         }
         if !again {
-            say(&loss);
+            self.say(&loss);
             return self.finish(1);
         }
         if stable {
@@ -226,14 +275,14 @@ impl<'a> Session<'a> {
         }
         self.try_again(&loss, error.is_none(), now);
         if self.outgoing.start_over() {
-            say("a line too long to be sent again was cut off by that");
+            self.say("a line too long to be sent again was cut off by that");
         }
     }
 
     fn try_again(&mut self, failure: &str, in_order: bool, now: Instant) {
         let pause = self.backoff.pause(random());
         let until = now + pause;
-        say(&format!(
+        self.say(&format!(
             "{failure}; trying again in {}",
             words::seconds(pause)
         ));
@@ -242,23 +291,25 @@ impl<'a> Session<'a> {
 
     /// Nothing more will come: once all is printed, this is the exit code.
     fn finish(&mut self, code: u8) {
+        self.close_console();
         self.link = Link::Over(if self.failed { 1 } else { code });
     }
 
     /// Takes what is on standard input, as long as there is room for it.
-    fn read_input(&mut self) {
+    fn read_input(&mut self, now: Instant) {
         for _ in 0..READS_PER_TURN {
             if !self.may_read_input() {
                 return;
             }
             let Some(input) = &mut self.input else { return };
             match input.read(&mut self.chunk) {
+                Ok(Read::Bytes(n)) if self.console.is_some() => self.typed(n, now),
                 Ok(Read::Bytes(n)) => self.outgoing.push(&self.chunk[..n]),
                 Ok(Read::Nothing) => return,
                 Ok(Read::End) => self.end_input(),
                 Err(error) => {
                     let why = words::cause(&error);
-                    say(&format!("cannot read standard input: {why}"));
+                    self.say(&format!("cannot read standard input: {why}"));
                     self.failed = true;
                     self.end_input();
                 }
@@ -266,14 +317,17 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn end_input(&mut self) {
+    pub(super) fn end_input(&mut self) {
+        self.close_console();
         self.input = None;
         self.outgoing.end();
     }
 
     fn may_read_input(&self) -> bool {
         let worth_it = self.input.as_ref().is_some_and(Input::worth_a_look);
-        worth_it && self.met && !self.outgoing.is_full() && !matches!(self.link, Link::Over(_))
+        // Keys are always read: one of them may be Ctrl-C.
+        let room = self.console.is_some() || !self.outgoing.is_full();
+        worth_it && self.met && room && self.exit.is_none() && !matches!(self.link, Link::Over(_))
     }
 
     /// Takes what the server sent, as long as there is room for it.
@@ -291,9 +345,14 @@ impl<'a> Session<'a> {
                         continue;
                     };
                     let bytes = &self.chunk[..n];
-                    self.printer
-                        .received(bytes, time(&mut self.clock), output.back());
-                    self.rest_at = self.printer.holds_text().then_some(now + REST);
+                    let out = above(&mut self.console, output);
+                    self.printer.received(bytes, time(&mut self.clock), out);
+                    let rest = if self.console.is_some() {
+                        REST_ABOVE
+                    } else {
+                        REST
+                    };
+                    self.rest_at = self.printer.holds_text().then_some(now + rest);
                     self.print();
                 }
             }
@@ -308,13 +367,21 @@ impl<'a> Session<'a> {
     fn print_rest(&mut self) {
         self.rest_at = None;
         if let Some(output) = &mut self.output {
-            self.printer
-                .print_rest(time(&mut self.clock), output.back());
+            let out = above(&mut self.console, output);
+            self.printer.print_rest(time(&mut self.clock), out);
         }
     }
 
-    /// Prints what standard output takes.
-    fn print(&mut self) {
+    /// Prints what standard output takes, and shows below it the row in which one types.
+    pub(super) fn print(&mut self) {
+        if self.output.as_ref().is_some_and(Output::is_full) {
+            self.flush();
+        }
+        self.show_row();
+        self.flush();
+    }
+
+    pub(super) fn flush(&mut self) {
         let Some(output) = &mut self.output else {
             return;
         };
@@ -347,7 +414,8 @@ impl<'a> Session<'a> {
         if self.may_read_input() || self.may_receive() {
             return Next::Again;
         }
-        Next::Wait(at.into_iter().chain(self.rest_at).min())
+        let keys = self.console.as_ref().and_then(Console::deadline);
+        Next::Wait(at.into_iter().chain(self.rest_at).chain(keys).min())
     }
 }
 
@@ -364,7 +432,7 @@ fn wants_color(color: Color, terminal: bool) -> bool {
 }
 
 /// What is put before lines that begin now.
-fn time(clock: &mut Option<Clock>) -> &str {
+pub(super) fn time(clock: &mut Option<Clock>) -> &str {
     clock.as_mut().map_or("", Clock::now)
 }
 

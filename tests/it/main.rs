@@ -12,3 +12,4 @@ mod serve_lines;
 mod serve_listen;
 mod serve_slow;
 mod serve_stop;
+mod terminal;

@@ -225,7 +225,7 @@ impl Client {
         kib.parse::<usize>().expect("a number") << 10
     }
 
-    fn pid(&self) -> Pid {
+    pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
 }

@@ -1,0 +1,182 @@
+//! The terminal's mode: single keys while lines are edited, and as it was at every other time.
+//!
+//! Owns how the terminal was, and that it is so again after every way out: an ordinary end, a panic,
+//! a stop by the shell. Never sets a flag on a descriptor, and changes nothing of how output is
+//! treated: a newline stays one.
+
+use super::ready;
+use rustix::process::{self, Signal};
+use rustix::termios::{
+    InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize,
+    tcsetattr,
+};
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, Once, PoisonError};
+
+/// Asks the terminal to mark where a paste begins and ends.
+const MARK_PASTES: &[u8] = b"\x1b[?2004h";
+const LEAVE_PASTES: &[u8] = b"\x1b[?2004l";
+
+/// How the terminal was, while it is not so. Global for the sake of the panic hook.
+static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+
+/// The terminal on standard input and output.
+pub struct Terminal {
+    /// How it was when it was first taken.
+    before: Termios,
+}
+
+/// Whether there is a terminal on both sides, and one on which a row can be redrawn.
+pub fn is_there() -> bool {
+    let able = std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb");
+    able && io::stdin().is_terminal() && io::stdout().is_terminal()
+}
+
+/// How many columns it has; 0 if it does not tell.
+pub fn width() -> usize {
+    tcgetwinsize(io::stdout()).map_or(0, |size| size.ws_col.into())
+}
+
+impl Terminal {
+    /// Takes the terminal as it is, to be entered.
+    pub fn new() -> io::Result<Self> {
+        static HOOK: Once = Once::new();
+        HOOK.call_once(|| {
+            let report = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |panic| {
+                give_back();
+                report(panic);
+            }));
+        });
+        Ok(Self {
+            before: tcgetattr(io::stdin())?,
+        })
+    }
+
+    /// Has keys come one by one; appends to `out` what the terminal must be told.
+    pub fn enter(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
+        let mut keys = self.before.clone();
+        keys.local_modes -= LocalModes::ICANON | LocalModes::ECHO | LocalModes::IEXTEN;
+        // Ctrl-C and Ctrl-Z come as keys: within a paste they mean nothing.
+        keys.local_modes -= LocalModes::ISIG;
+        keys.input_modes -= InputModes::ICRNL | InputModes::INLCR | InputModes::IGNCR;
+        keys.special_codes[SpecialCodeIndex::VMIN] = 1;
+        keys.special_codes[SpecialCodeIndex::VTIME] = 0;
+        tcsetattr(io::stdin(), OptionalActions::Now, &keys)?;
+        *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.before.clone());
+        out.extend_from_slice(MARK_PASTES);
+        Ok(())
+    }
+
+    /// Makes it as it was; appends to `out` what it must be told. What was typed ahead is for whoever
+    /// reads next, unless `discard`.
+    pub fn leave(&mut self, discard: bool, out: &mut Vec<u8>) {
+        if restore(discard) {
+            out.extend_from_slice(LEAVE_PASTES);
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+/// Goes back to the shell as every program does on Ctrl-Z, with all of its pipeline; gives whether there
+/// is a shell that could continue it.
+pub fn ask_for_stop() -> bool {
+    // A shell gives each job a process group of its own. In the session's first there is none above
+    // who would continue it: a terminal's window was opened for this alone.
+    let is_job = process::getsid(None).is_ok_and(|session| session != process::getpgrp());
+    is_job && process::kill_current_process_group(Signal::TSTP).is_ok()
+}
+
+/// Stops this process, until somebody lets it go on.
+pub fn stop() {
+    // Nothing stands in its way.
+    let _ = process::kill_process(process::getpid(), Signal::STOP);
+}
+
+/// Makes it as it was at an end that left no time for more.
+fn give_back() {
+    if !restore(false) {
+        return;
+    }
+    let stdout = io::stdout();
+    if ready::to_write(&stdout) {
+        // Any row and colour may be half written. There is nobody to tell of an error.
+        let _ = stdout.lock().write_all(b"\r\n\x1b[0m");
+        let _ = stdout.lock().write_all(LEAVE_PASTES);
+        let _ = stdout.lock().flush();
+    }
+}
+
+/// Gives whether there was something to restore.
+fn restore(discard: bool) -> bool {
+    let before = match BEFORE.try_lock() {
+        Ok(mut before) => before.take(),
+        Err(std::sync::TryLockError::Poisoned(before)) => before.into_inner().take(),
+        // Only a panic of `enter` itself, in between two lines, could find it locked.
+        Err(std::sync::TryLockError::WouldBlock) => None,
+    };
+    let Some(before) = before else { return false };
+    let when = match discard {
+        true => OptionalActions::Flush,
+        false => OptionalActions::Now,
+    };
+    // A terminal that is gone needs no mode.
+    let _ = tcsetattr(io::stdin(), when, &before);
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    use std::fs::File;
+    use std::process::Command;
+
+    /// The test below runs this in a process of its own, whose terminal it watches.
+    #[test]
+    #[ignore = "panics on purpose"]
+    fn panics_with_the_terminal_taken() {
+        let mut terminal = Terminal::new().expect("a terminal");
+        terminal.enter(&mut Vec::new()).expect("a terminal");
+        let entered = tcgetattr(io::stdin()).expect("a terminal");
+        assert!(!entered.local_modes.contains(LocalModes::ICANON));
+        // With `panic = "abort"` nothing is dropped.
+        std::mem::forget(terminal);
+        panic!("on purpose");
+    }
+
+    #[test]
+    fn a_panic_gives_the_terminal_back() {
+        let outside = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        grantpt(&outside).expect("granted");
+        unlockpt(&outside).expect("unlocked");
+        let path = ptsname(&outside, Vec::new()).expect("its name");
+        let path = path.to_str().expect("a plain path");
+        let inside = File::options()
+            .read(true)
+            .write(true)
+            .open(path)
+            .expect("its inside");
+        let before = tcgetattr(&inside).expect("a terminal");
+        let output = Command::new(std::env::current_exe().expect("this program"))
+            .args(["--ignored", "--exact", "--nocapture"])
+            .arg("client::terminal::tests::panics_with_the_terminal_taken")
+            .stdin(inside.try_clone().expect("a descriptor"))
+            .stdout(inside.try_clone().expect("a descriptor"))
+            .output()
+            .expect("it runs");
+        let report = String::from_utf8_lossy(&output.stderr);
+        assert!(report.contains("on purpose"), "{report}");
+        let after = tcgetattr(&inside).expect("a terminal");
+        assert_eq!(format!("{before:?}"), format!("{after:?}"));
+        let mut screen = [0; 4096];
+        let n = rustix::io::read(&outside, &mut screen).expect("something was printed");
+        let seen = String::from_utf8_lossy(&screen[..n]);
+        assert!(seen.contains("\x1b[?2004l"), "{seen:?}");
+    }
+}

@@ -1,0 +1,253 @@
+//! `snug connect` with a person at a terminal: a row to type in, and a terminal that is as it was after
+//! every way out.
+
+use crate::client::harness::{Client, Server, Terminal, expect_bytes, rest_of, snug, wait_for};
+use rustix::process::{Signal, WaitOptions, waitpid};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+use std::fs::File;
+use std::io::Write;
+use std::net::TcpStream;
+
+/// Takes the row away.
+const ERASE: &str = "\r\x1b[K";
+const MARK_PASTES: &str = "\x1b[?2004h";
+const LEAVE_PASTES: &str = "\x1b[?2004l";
+
+/// Somebody at a terminal, talking to a server that the test plays.
+struct Seat {
+    terminal: Terminal,
+    client: Client,
+    peer: TcpStream,
+    /// Kept so that a lost connection can be taken up again.
+    server: Server,
+    /// How the terminal was.
+    before: String,
+}
+
+impl Seat {
+    fn new(args: &[&str]) -> Self {
+        let server = Server::new();
+        let mut terminal = Terminal::new();
+        resize(&terminal, 40);
+        let before = mode(&terminal.inside);
+        let mut command = snug(&server.address(), args);
+        command.arg("--color=never");
+        command.stdin(terminal.stdio()).stdout(terminal.stdio());
+        let client = Client::run(&mut command);
+        let peer = server.accept();
+        assert_eq!(terminal.shows("> "), format!("{MARK_PASTES}> "));
+        assert!(!is_ordinary(&terminal.inside), "it reads whole lines");
+        Self {
+            terminal,
+            client,
+            peer,
+            server,
+            before,
+        }
+    }
+
+    fn types(&mut self, keys: &str) {
+        let keyboard = &mut self.terminal.outside;
+        keyboard.write_all(keys.as_bytes()).expect("a keyboard");
+    }
+
+    fn comes(&mut self, line: &str) {
+        self.peer.write_all(line.as_bytes()).expect("it reads");
+    }
+
+    /// Waits until exactly this was written, after whatever was written before.
+    fn shows(&mut self, expected: &str) {
+        self.terminal.shows(expected);
+    }
+
+    /// Waits for the end, and checks how the terminal is left.
+    fn ends(mut self, code: Option<i32>) {
+        let seen = self.terminal.shows(LEAVE_PASTES);
+        assert!(seen.ends_with(LEAVE_PASTES), "{seen:?}");
+        drop(self.peer);
+        assert_eq!(self.client.exit_by_itself().0, code);
+        assert_eq!(mode(&self.terminal.inside), self.before);
+    }
+}
+
+fn mode(terminal: &File) -> String {
+    format!("{:?}", tcgetattr(terminal).expect("a terminal"))
+}
+
+fn is_ordinary(terminal: &File) -> bool {
+    let mode = tcgetattr(terminal).expect("a terminal");
+    mode.local_modes
+        .contains(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG)
+}
+
+fn resize(terminal: &Terminal, columns: u16) {
+    let size = Winsize {
+        ws_row: 24,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(&terminal.outside, size).expect("a terminal");
+}
+
+#[test]
+fn lines_arrive_above_what_is_typed() {
+    let mut seat = Seat::new(&[]);
+    seat.types("hel");
+    seat.shows("hel");
+    seat.comes("<bob> hi\n");
+    seat.shows(&format!("{ERASE}<bob> hi\r\n> hel"));
+    seat.types("lo\r");
+    expect_bytes(&mut seat.peer, b"hello\n");
+    seat.shows(&format!("{ERASE}> hello\r\n> "));
+    seat.comes("*** you are in #lobby as anna\n");
+    seat.shows(&format!(
+        "{ERASE}*** you are in #lobby as anna\r\n#lobby anna> "
+    ));
+    seat.types("bo\t");
+    seat.shows("bob: ");
+    seat.types("hi\r");
+    expect_bytes(&mut seat.peer, b"bob: hi\n");
+    seat.shows(&format!("{ERASE}<anna> bob: hi\r\n#lobby anna> "));
+    seat.types("\x03");
+    seat.ends(Some(0));
+}
+
+#[test]
+fn a_paste_of_many_lines_is_asked_about() {
+    let mut seat = Seat::new(&[]);
+    seat.types("\x1b[200~1\r2\r3\r4\r5\r6\r7\x1b[201~");
+    seat.shows("\rpaste of 7 lines: send them? y/n \x1b[K");
+    seat.types("y");
+    expect_bytes(&mut seat.peer, b"1\n2\n3\n4\n5\n6\n7\n");
+    seat.types("\x03");
+    seat.ends(Some(0));
+}
+
+#[test]
+fn the_terminal_is_as_it_was_after_every_key_that_ends() {
+    for (keys, sent) in [
+        ("\x03", ""),
+        ("half a line\x03", ""),
+        ("last words\r\x04", "last words\n"),
+        ("quit\r", "quit\n"),
+        ("\x1b[200~half a paste", ""),
+    ] {
+        let mut seat = Seat::new(&[]);
+        seat.types(keys);
+        if keys.ends_with("paste") {
+            // The end of the input is no way out of a paste, but a signal is.
+            seat.client.signal(Signal::INT);
+        }
+        expect_bytes(&mut seat.peer, sent.as_bytes());
+        if keys.starts_with("quit") {
+            seat.peer
+                .shutdown(std::net::Shutdown::Both)
+                .expect("a connection");
+        } else {
+            assert_eq!(rest_of(&mut seat.peer), "", "after {keys:?}");
+        }
+        seat.ends(Some(0));
+    }
+}
+
+#[test]
+fn the_terminal_is_as_it_was_after_every_signal_that_ends() {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT] {
+        let mut seat = Seat::new(&[]);
+        seat.types("unfinished");
+        seat.shows("unfinished");
+        seat.client.signal(signal);
+        // A second one, however soon it comes, does not keep it from tidying up.
+        seat.client.signal(signal);
+        seat.ends(Some(0));
+    }
+}
+
+#[test]
+fn the_terminal_is_as_it_was_after_a_lost_connection() {
+    let mut seat = Seat::new(&["--no-reconnect"]);
+    seat.types("unfinished");
+    seat.shows("unfinished");
+    seat.peer
+        .shutdown(std::net::Shutdown::Both)
+        .expect("a connection");
+    seat.ends(Some(1));
+}
+
+#[test]
+fn what_is_being_typed_outlives_a_connection() {
+    let mut seat = Seat::new(&[]);
+    seat.comes("*** you are now anna\n");
+    seat.shows(&format!("{ERASE}*** you are now anna\r\nanna> "));
+    seat.types("unfini");
+    seat.shows("unfini");
+    seat.peer
+        .shutdown(std::net::Shutdown::Both)
+        .expect("a connection");
+    seat.shows(&format!("{ERASE}> unfini"));
+    seat.peer = seat.server.accept();
+    seat.types("shed\r");
+    expect_bytes(&mut seat.peer, b"unfinished\n");
+    seat.types("\x03");
+    seat.ends(Some(0));
+}
+
+#[test]
+fn ctrl_z_gives_the_terminal_back_until_fg() {
+    let mut seat = Seat::new(&[]);
+    seat.types("unfinished");
+    seat.shows("unfinished");
+    for _ in 0..2 {
+        seat.client.signal(Signal::TSTP);
+        wait_for("a stop", || {
+            let stopped = waitpid(
+                Some(seat.client.pid()),
+                WaitOptions::UNTRACED | WaitOptions::NOHANG,
+            );
+            stopped
+                .expect("a child")
+                .filter(|(_, status)| status.stopped())
+        });
+        assert_eq!(mode(&seat.terminal.inside), seat.before);
+        seat.shows(&format!("{ERASE}{LEAVE_PASTES}"));
+        seat.client.signal(Signal::CONT);
+        let seen = seat.terminal.shows("> unfinished");
+        assert!(seen.contains(MARK_PASTES), "{seen:?}");
+        wait_for("single keys", || {
+            (!is_ordinary(&seat.terminal.inside)).then_some(())
+        });
+    }
+    seat.types("\r");
+    expect_bytes(&mut seat.peer, b"unfinished\n");
+    // Nobody could bring it back from here: the session is its own.
+    seat.types("\x03");
+    seat.ends(Some(0));
+}
+
+#[test]
+fn the_row_follows_the_window() {
+    let mut seat = Seat::new(&[]);
+    seat.types("abcdefghijklmnopqrstuvwxyz");
+    seat.shows("abcdefghijklmnopqrstuvwxyz");
+    resize(&seat.terminal, 20);
+    seat.client.signal(Signal::WINCH);
+    seat.shows("\x1b[1A\r\x1b[J> <stuvwxyz");
+    seat.types("\x03");
+    seat.ends(Some(0));
+}
+
+#[test]
+fn the_end_of_the_input_leaves_the_terminal_while_the_rest_is_heard() {
+    let mut seat = Seat::new(&[]);
+    seat.types("\x04");
+    let seen = seat.terminal.shows(LEAVE_PASTES);
+    assert_eq!(seen, format!("{ERASE}{LEAVE_PASTES}"));
+    wait_for("an ordinary mode", || {
+        (mode(&seat.terminal.inside) == seat.before).then_some(())
+    });
+    seat.comes("<bob> bye\n");
+    assert_eq!(seat.terminal.shows("\n"), "<bob> bye\r\n");
+    drop(seat.peer);
+    assert_eq!(seat.client.exit_by_itself().0, Some(0));
+}
