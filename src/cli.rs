@@ -7,13 +7,16 @@ use crate::address::Address;
 use crate::client::{self, Color};
 use crate::fanout::Slow;
 use crate::server::Server;
+use crate::transcript::{self, Tail, Transcript};
 use crate::wire::clean::is_control;
-use crate::{hub, listen, logger, system};
+use crate::{hub, limits, listen, logger, system};
 use clap::builder::{FalseyValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use log::LevelFilter;
 use std::io::Write as _;
 use std::ops::RangeInclusive;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Descriptors that are not for clients: standard streams, listeners, the poll, the signals, and some to
@@ -43,7 +46,10 @@ pub fn main() -> ExitCode {
 fn serve(args: &ArgMatches) -> ExitCode {
     logger::init(get(args, "log-level"));
     let file_limit = system::raise_file_limit();
-    let config = serve_config(args, file_limit);
+    let config = match serve_config(args, file_limit) {
+        Ok(config) => config,
+        Err(error) => return fail(&error),
+    };
     let addresses: Vec<Address> = args
         .get_many("listen")
         .into_iter()
@@ -55,20 +61,37 @@ fn serve(args: &ArgMatches) -> ExitCode {
         Err(error) => return fail(&error),
     };
     let hints = listen::hints(&bound);
+    let transcript = match args
+        .get_one::<PathBuf>("transcript")
+        .map(|path| open_transcript(path))
+    {
+        Some(Ok(transcript)) => Some(transcript),
+        Some(Err(error)) => return fail(&error),
+        None => None,
+    };
     let mut server = match Server::new(bound, config) {
         Ok(server) => server,
         Err(error) => return fail(&format!("cannot start: {error}")),
     };
+    if let Some((transcript, tail)) = transcript {
+        server.keep(transcript, &tail);
+    }
     for hint in hints {
         log::info!("{hint}");
     }
     let end = server.run();
-    drop(server);
+    server.close();
     log::logger().flush();
     match end {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&format!("cannot go on: {error}")),
     }
+}
+
+/// Opens a transcript, and reads what it has of late.
+fn open_transcript(path: &Path) -> std::io::Result<(Transcript, Tail)> {
+    let tail = transcript::read_tail(path, limits::TRANSCRIPT_TAIL)?;
+    Ok((Transcript::open(path)?, tail))
 }
 
 /// Says why the program ends before its time.
@@ -146,6 +169,23 @@ fn serve_command() -> Command {
             option("unterminated", "MS", "SNUG_UNTERMINATED", "A partial line that rests so long counts as a line, for clients that send no newline [default: off]")
                 .value_parser(value_parser!(u64).range(1..=MAX_SECONDS * 1000)),
         )
+        .arg(
+            option("history", "LINES", "SNUG_HISTORY", "Lines replayed to whoever enters a room (100 are kept); 0 is off")
+                .default_value("20")
+                .value_parser(history),
+        )
+        .arg(
+            option("transcript", "FILE", "SNUG_TRANSCRIPT", "Append every public line to FILE, and read it back at the start; - is standard output")
+                .value_parser(value_parser!(PathBuf)),
+        )
+        .arg(
+            option("password-file", "FILE", "SNUG_PASSWORD_FILE", "Its first line must be said to enter: /pass PASSWORD")
+                .value_parser(value_parser!(PathBuf)),
+        )
+        .arg(
+            option("admin-password-file", "FILE", "SNUG_ADMIN_PASSWORD_FILE", "Its first line makes an admin: /admin PASSWORD")
+                .value_parser(value_parser!(PathBuf)),
+        )
         .arg(flag("hide-addresses", "SNUG_HIDE_ADDRESSES").help("Unnamed people are guest1, guest2 … instead of their address"))
         .arg(
             option("log-level", "LEVEL", "SNUG_LOG_LEVEL", "off, error, warn, info, debug or trace; on standard error; RUST_LOG too")
@@ -154,12 +194,12 @@ fn serve_command() -> Command {
         )
 }
 
-fn serve_config(args: &ArgMatches, file_limit: u64) -> hub::Config {
+fn serve_config(args: &ArgMatches, file_limit: u64) -> Result<hub::Config, String> {
     let spare = usize::try_from(file_limit)
         .unwrap_or(usize::MAX)
         .saturating_sub(SPARE_FILES)
         .max(1);
-    hub::Config {
+    Ok(hub::Config {
         welcome: get(args, "welcome"),
         bare: args.get_flag("bare"),
         max_clients: args.get_one("max-clients").copied().unwrap_or(spare),
@@ -170,7 +210,11 @@ fn serve_config(args: &ArgMatches, file_limit: u64) -> hub::Config {
         slow_timeout: get::<u64>(args, "slow-timeout") * 1000,
         unterminated: args.get_one("unterminated").copied(),
         hide_addresses: args.get_flag("hide-addresses"),
-    }
+        history: get(args, "history"),
+        password: password(args, "password-file")?,
+        admin_password: password(args, "admin-password-file")?,
+        records: args.contains_id("transcript"),
+    })
 }
 
 fn connect_command() -> Command {
@@ -305,6 +349,42 @@ fn count(text: &str) -> Result<usize, String> {
         Ok(0) => Err("it must be at least 1".into()),
         Ok(n) => Ok(n),
         Err(_) => Err("write a number such as 100".into()),
+    }
+}
+
+/// Reads the password that an option's file holds: its first line.
+fn password(args: &ArgMatches, option: &str) -> Result<Option<String>, String> {
+    let Some(path) = args.get_one::<PathBuf>(option) else {
+        return Ok(None);
+    };
+    let shown = path.display();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("cannot read the password in {shown}: {error}"))?;
+    let password = text.lines().next().unwrap_or_default();
+    if password.is_empty() {
+        return Err(format!(
+            "there is no password in {shown}; write one into its first line"
+        ));
+    }
+    if password.contains(is_control) {
+        return Err(format!(
+            "the password in {shown} has control characters, which nobody can send"
+        ));
+    }
+    let mode = std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode());
+    if mode & 0o077 != 0 {
+        log::warn!(
+            "others can read the password in {shown}; keep it yours with: chmod 600 {shown}"
+        );
+    }
+    Ok(Some(password.into()))
+}
+
+/// Reads how many lines of a room's history are replayed.
+fn history(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n @ 0..=limits::HISTORY) => Ok(n),
+        _ => Err(format!("write a number from 0 to {}", limits::HISTORY)),
     }
 }
 

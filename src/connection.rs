@@ -2,7 +2,7 @@
 //!
 //! Never knows what a line means, nor who else is connected.
 
-use crate::chat::{Listing, Origin};
+use crate::chat::{Listing, Origin, Reason};
 use crate::wire::lines::Decoder;
 use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
@@ -17,7 +17,8 @@ pub trait Stream: Read + Write {
 #[derive(Debug)]
 pub enum Why {
     ClosedByPeer,
-    Quit,
+    /// The rules say so.
+    Dismissed(Reason),
     TooSlow,
     LineTooLong,
     Full,
@@ -30,7 +31,10 @@ impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ClosedByPeer => f.write_str("closed by peer"),
-            Self::Quit => f.write_str("quit"),
+            Self::Dismissed(Reason::Quit) => f.write_str("quit"),
+            Self::Dismissed(Reason::Kicked) => f.write_str("thrown out"),
+            Self::Dismissed(Reason::Banned) => f.write_str("banned"),
+            Self::Dismissed(Reason::WrongPassword) => f.write_str("too many wrong passwords"),
             Self::TooSlow => f.write_str("too slow"),
             Self::LineTooLong => f.write_str("line too long"),
             Self::Full => f.write_str("the server is full"),
@@ -97,8 +101,10 @@ pub struct Connection<S> {
     pub phase: Phase,
     /// The stream may have more to read; there will be no further word of it.
     pub readable: bool,
-    /// An end or urgent data was announced: a short read does not mean that there is no more.
-    pub read_on: bool,
+    /// The peer has ended its side, or the connection failed: there is an end to be read.
+    pub hung_up: bool,
+    /// Urgent data was announced, before which a read stops short.
+    pub is_urgent: bool,
     /// A write failed: what is written goes nowhere. What the peer has sent before is still read.
     pub broken: Option<io::ErrorKind>,
     /// The end of the stream has been read.
@@ -117,7 +123,8 @@ impl<S: Stream> Connection<S> {
             origin,
             phase,
             readable: false,
-            read_on: false,
+            hung_up: false,
+            is_urgent: false,
             broken: None,
             ended: false,
             rested: false,
@@ -138,13 +145,13 @@ impl<S: Stream> Connection<S> {
                 Ok(n) => {
                     // A short read has emptied the socket, and what comes later is announced; but an end
                     // announced already would not be, and a read stops before urgent data.
-                    self.readable = n == buffer.len() || self.read_on;
+                    self.readable = n == buffer.len() || self.hung_up || self.is_urgent;
                     Fill::Bytes(n)
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.readable = false;
-                    self.read_on = false;
+                    self.is_urgent = false;
                     Fill::Nothing
                 }
                 Err(error) => Fill::Failed(error),
@@ -171,6 +178,13 @@ impl<S: Stream> Connection<S> {
                 Ok(written) => return Ok(written),
             }
         }
+    }
+
+    /// Bytes of memory held for its input.
+    pub fn held(&self) -> usize {
+        let held =
+            |input: &Input| size_of::<Input>() + input.decoder.held() + input.unread.capacity();
+        self.input.as_deref().map_or(0, held)
     }
 
     /// Whether a long answer is being given.

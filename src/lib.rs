@@ -29,7 +29,9 @@
 //! | [`fanout`] | room logs, cursors, queues: what is still to be written to whom | sockets |
 //! | [`connection`] | one stream: fill, write, how it ends | who else there is |
 //! | [`hub`] | all connections, and the turn that joins the parts above | mio |
+//! | [`transcript`] | the file that keeps what was said in public | rooms, people |
 //! | [`address`], [`listen`], [`system`], [`logger`] | where to listen, the sockets for it, the file limit, the log | the chat |
+//! | [`sink`], [`clock`] | writing without waiting to what others share, the local time | |
 //! | [`server`] | the server's event loop: poll, listeners, signals, clock | rules |
 //! | [`client`] | the client's own small loop over standard input and a socket | the server's parts but for [`wire`] |
 //! | [`cli`] | the command line, exit codes | |
@@ -42,7 +44,7 @@
 //! - No number of a connection is given anew within the turn in which its bearer went.
 //! - No more is read than can be dealt with: what must wait stays in the kernel, and its sender is told so by TCP.
 //! - Nothing grows without a limit; the limits stand in [`limits`] or have an option.
-//! - Nobody but the two event loops knows of mio, and nobody but they looks at a clock.
+//! - Nobody but the two event loops knows of mio, and nobody but they looks at a clock, but to say the time to people.
 #![deny(unsafe_code)]
 
 #[cfg(not(unix))]
@@ -52,6 +54,7 @@ pub mod address;
 pub mod chat;
 pub mod cli;
 pub mod client;
+pub mod clock;
 pub mod connection;
 pub mod fanout;
 pub mod hub;
@@ -59,5 +62,7 @@ pub mod limits;
 pub mod listen;
 pub mod logger;
 pub mod server;
+pub mod sink;
 pub mod system;
+pub mod transcript;
 pub mod wire;

@@ -48,5 +48,38 @@ pub const LINGER: Millis = 2_000;
 /// process is gone.
 pub const STOP: Millis = 4_800;
 
+/// How much of a transcript's end is read back at the start.
+pub const TRANSCRIPT_TAIL: u64 = 1 << 20;
+/// Lines that wait for the transcript's reader to make room, where the transcript is a pipe or a terminal;
+/// one turn's lines in any case.
+pub const TRANSCRIPT: usize = 256 << 10;
+/// The pause before they are tried again, if no further lines come.
+pub const TRANSCRIPT_PAUSE: Millis = 10;
+/// A transcript's reader that took nothing for so long has stopped.
+pub const TRANSCRIPT_PATIENCE: Millis = 1_000;
+/// The pause before a transcript that failed is tried again.
+pub const TRANSCRIPT_REST: Millis = 1_000;
+
 /// Rooms of up to so many people hear who enters and leaves (contract, section 2).
 pub const ANNOUNCED: usize = 100;
+
+/// The longest name, and the longest name of a room without its `#`, in characters (contract, section 2).
+pub const NAME: usize = 30;
+/// The longest topic, in bytes.
+pub const TOPIC: usize = 400;
+/// The longest key of a room, in bytes.
+pub const KEY: usize = 64;
+/// Lines kept of each room.
+pub const HISTORY: usize = 100;
+/// Bans.
+pub const BANS: usize = 1_000;
+/// Places remembered for a wrong password.
+pub const TRIES: usize = 1_000;
+/// The pause after the first wrong password. Each further one doubles it …
+pub const TRY_PAUSE: Millis = 1_000;
+/// … up to this.
+pub const TRY_PAUSE_MOST: Millis = 60_000;
+/// A wrong password is forgotten so long after its pause.
+pub const TRY_MEMORY: Millis = 600_000;
+/// Wrong passwords on one connection before it is closed.
+pub const TRY_COUNT: u8 = 5;

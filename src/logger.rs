@@ -9,17 +9,17 @@
 //! that gets through again. It never sets a flag on standard error itself, which the shell and
 //! other programs share.
 
+use crate::clock::LocalClock;
+use crate::sink::{Descriptor, Sink};
 use crate::wire::clean;
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::fstat;
 use rustix::pipe::PIPE_BUF;
 use simple_logger::SimpleLogger;
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::sync::{Mutex, PoisonError};
-use time::{OffsetDateTime, UtcOffset};
 
 /// The longest line, newline included. A pipe that says it is ready takes so much without blocking.
 pub const MAX_LINE: usize = PIPE_BUF;
@@ -69,12 +69,6 @@ impl<S: Sink> Log for Logger<S> {
         let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
         output.settle();
     }
-}
-
-/// A stream that takes bytes at once or says that it cannot.
-trait Sink: Send {
-    /// Writes what can be written without waiting; `WouldBlock` if that is nothing.
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
 }
 
 /// Lines on their way to a sink, and what the sink still owes them.
@@ -242,22 +236,17 @@ impl Stamp {
     }
 }
 
-/// The local time, without asking the system for its time zone at every line.
+/// The time before each line.
 struct Clock {
     stamp: Stamp,
-    /// The quarter of an hour since 1970 in which `offset` was looked up: zones change their offset
-    /// only where one begins.
-    quarter: i64,
-    /// `None` if the system does not tell; the time is then UTC, and marked by a `Z`.
-    offset: Option<UtcOffset>,
+    local: LocalClock,
 }
 
 impl Clock {
     fn new(stamp: Stamp) -> Self {
         Self {
             stamp,
-            quarter: i64::MIN,
-            offset: None,
+            local: LocalClock::default(),
         }
     }
 
@@ -265,79 +254,13 @@ impl Clock {
         if self.stamp == Stamp::None {
             return;
         }
-        let now = OffsetDateTime::now_utc();
-        let quarter = now.unix_timestamp().div_euclid(15 * 60);
-        if quarter != self.quarter {
-            self.quarter = quarter;
-            self.offset = UtcOffset::local_offset_at(now).ok();
-        }
-        let (now, mark) = match self.offset {
-            Some(offset) => (now.to_offset(offset), ""),
-            None => (now, "Z"),
-        };
+        let (now, mark) = (self.local.now(), self.local.mark());
         if self.stamp == Stamp::DateAndTime {
             let (year, month, day) = now.to_calendar_date();
             let _ = write!(line, "{year:04}-{:02}-{day:02} ", u8::from(month));
         }
         let (hour, minute, second) = now.to_hms();
         let _ = write!(line, "{hour:02}:{minute:02}:{second:02}{mark} ");
-    }
-}
-
-/// A file descriptor that belongs to others too, written to without ever waiting.
-struct Descriptor<F> {
-    shared: F,
-    /// The same pipe or terminal, opened once more and non-blocking. Readiness alone does not do:
-    /// a terminal that has room for one byte is ready, and waits with the second; and between
-    /// question and answer another process may have filled a pipe.
-    own: Option<OwnedFd>,
-}
-
-impl<F: AsFd + IsTerminal> Descriptor<F> {
-    fn new(shared: F) -> Self {
-        let own = Self::reopen(&shared);
-        Self { shared, own }
-    }
-
-    /// Only Linux opens a new description by this path. May well fail (the terminal belongs to
-    /// another user, a pipe's reader is gone, no `/proc`): the shared descriptor is used then.
-    #[cfg(target_os = "linux")]
-    fn reopen(shared: &F) -> Option<OwnedFd> {
-        use rustix::fs::{FileType, Mode, OFlags};
-        use std::os::fd::AsRawFd;
-
-        let pipe = fstat(shared).is_ok_and(|s| FileType::from_raw_mode(s.st_mode).is_fifo());
-        if !pipe && !shared.is_terminal() {
-            return None;
-        }
-        let path = format!("/proc/self/fd/{}", shared.as_fd().as_raw_fd());
-        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        rustix::fs::open(path, flags, Mode::empty()).ok()
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn reopen(_shared: &F) -> Option<OwnedFd> {
-        None
-    }
-}
-
-impl<F: AsFd + Send> Sink for Descriptor<F> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let fd = match &self.own {
-            Some(own) => own.as_fd(),
-            None => {
-                let fd = self.shared.as_fd();
-                let mut fds = [PollFd::new(&fd, PollFlags::OUT)];
-                let at_once = Timespec::default();
-                rustix::io::retry_on_intr(|| poll(&mut fds, Some(&at_once)))?;
-                // Any event at all: an error or a hang-up is for `write` to name.
-                if fds[0].revents().is_empty() {
-                    return Err(io::ErrorKind::WouldBlock.into());
-                }
-                fd
-            }
-        };
-        Ok(rustix::io::retry_on_intr(|| rustix::io::write(fd, bytes))?)
     }
 }
 
@@ -533,15 +456,15 @@ mod tests {
     fn flood<F: AsFd + IsTerminal + Send + 'static>(fd: F, reopen: bool) -> Output<Descriptor<F>> {
         without_blocking(move || {
             let flags = fcntl_getfl(&fd).expect("an open file");
-            let mut descriptor = Descriptor::new(fd);
-            if !reopen {
-                descriptor.own = None;
-            }
+            let descriptor = match reopen {
+                true => Descriptor::new(fd),
+                false => Descriptor::shared(fd),
+            };
             let mut output = output(descriptor);
             for _ in 0..LINES {
                 info(&mut output, &"x".repeat(500));
             }
-            let now = fcntl_getfl(&output.sink.shared).expect("still open");
+            let now = fcntl_getfl(output.sink.as_shared()).expect("still open");
             assert_eq!(now, flags);
             output
         })

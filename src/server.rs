@@ -2,11 +2,14 @@
 //!
 //! Owns the poll and says what is ready; what follows from it is the [`Hub`]'s. Knows no rules.
 
-use crate::chat::Origin;
+use crate::chat::{Line, Moment, Origin, Wall};
+use crate::clock::LocalClock;
 use crate::connection::Stream;
 use crate::hub::{self, Hub};
 use crate::limits::{self, Millis};
 use crate::listen::{self, Bound, Listener, SocketFile};
+use crate::system;
+use crate::transcript::{Tail, Transcript};
 use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use mio::{Events, Interest, Poll, Registry, Token, event::Source};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -57,6 +60,10 @@ pub struct Server {
     signals: Signals,
     doors: Vec<Door>,
     hub: Hub<Socket>,
+    transcript: Option<Transcript>,
+    /// The public lines of a turn, on their way to the transcript.
+    records: Vec<u8>,
+    clock: LocalClock,
     /// When time began.
     start: Instant,
     /// Accepting rests until then, because the system refused to give more.
@@ -97,6 +104,9 @@ impl Server {
             signals,
             doors,
             hub: Hub::new(config),
+            transcript: None,
+            records: Vec::new(),
+            clock: LocalClock::default(),
             start: Instant::now(),
             resting: None,
             is_short: false,
@@ -104,6 +114,20 @@ impl Server {
             unix_count: 0,
             stop_at: None,
         })
+    }
+
+    /// Keeps public lines in a transcript from now on; those in `tail` were said before.
+    pub fn keep(&mut self, transcript: Transcript, tail: &Tail) {
+        for entry in tail.entries() {
+            let wall = Wall {
+                unix: entry.unix,
+                offset: entry.utc_offset_seconds,
+            };
+            let at = Moment { ticks: 0, wall };
+            let line = Line::new(at, entry.is_action, entry.name, entry.text);
+            self.hub.remember(entry.room, line);
+        }
+        self.transcript = Some(transcript);
     }
 
     /// Serves until a signal ends it. Fails only if polling itself does.
@@ -131,19 +155,23 @@ impl Server {
                         if event.is_writable() {
                             self.hub.writable(id);
                         }
-                        // A read stops short of an end, of an error, and of urgent data.
-                        let is_marked =
-                            event.is_read_closed() || event.is_error() || event.is_priority();
-                        if event.is_readable() || is_marked {
-                            self.hub.readable(id, is_marked);
+                        let hung_up = event.is_read_closed() || event.is_error();
+                        if event.is_priority() {
+                            self.hub.urgent(id);
+                        }
+                        if event.is_readable() || hung_up {
+                            self.hub.readable(id, hung_up);
                         }
                     }
                 }
             }
             // Let them in, read lines, let the rules decide, write what is new.
             let now = self.now();
+            let (unix, offset) = self.clock.unix_and_offset();
+            self.hub.set_wall(Wall { unix, offset });
             self.accept(now);
             self.hub.turn(now);
+            self.record(now);
             if self.hub.len() < self.rested_at {
                 self.resting = None;
             }
@@ -155,13 +183,40 @@ impl Server {
         }
     }
 
+    /// Ends the transcript, saying what was not kept.
+    pub fn close(mut self) {
+        let now = self.now();
+        if let Some(transcript) = self.transcript.take() {
+            transcript.close(now);
+        }
+    }
+
+    /// Hands what was said in a turn to the transcript.
+    fn record(&mut self, now: Millis) {
+        let Some(transcript) = &mut self.transcript else {
+            return;
+        };
+        let (lines, count) = self.hub.take_records(std::mem::take(&mut self.records));
+        match count {
+            0 => transcript.retry(now),
+            _ => transcript.append(&lines, count, now),
+        }
+        self.records = lines;
+    }
+
     /// How long the poll may wait: not at all while there is work, for ever while nothing is due.
     fn timeout(&self) -> Option<Duration> {
         let admits = self.resting.is_none() && self.doors.iter().any(|door| door.waiting);
         if self.hub.is_busy() || admits {
             return Some(Duration::ZERO);
         }
-        let deadlines = [self.hub.next_deadline(), self.resting, self.stop_at];
+        let transcript = self.transcript.as_ref().and_then(Transcript::next_deadline);
+        let deadlines = [
+            self.hub.next_deadline(),
+            self.resting,
+            self.stop_at,
+            transcript,
+        ];
         let next = deadlines.into_iter().flatten().min()?;
         let at = self.start + Duration::from_millis(next);
         Some(at.saturating_duration_since(Instant::now()))
@@ -173,8 +228,16 @@ impl Server {
 
     /// Whether the server is to end at once.
     fn take_signals(&mut self) -> bool {
+        let (mut stops, mut reopens) = (false, false);
+        for signal in self.signals.pending() {
+            reopens |= signal == SIGHUP;
+            stops |= signal != SIGHUP;
+        }
+        if let Some(transcript) = self.transcript.as_mut().filter(|_| reopens) {
+            transcript.reopen();
+        }
         // Two that come together, as from a terminal and a supervisor, are one.
-        if !self.signals.pending().any(|signal| signal != SIGHUP) {
+        if !stops {
             return false;
         }
         if self.stop_at.is_some() {
@@ -236,12 +299,11 @@ impl Server {
             Entrance::Unix(listener) => {
                 let (stream, _) = listener.accept()?;
                 self.unix_count = self.unix_count.wrapping_add(1);
-                (
-                    Socket::Unix(stream),
-                    Origin::Unix {
-                        number: self.unix_count,
-                    },
-                )
+                let origin = Origin::Unix {
+                    number: self.unix_count,
+                    own: system::is_own_user(&stream),
+                };
+                (Socket::Unix(stream), origin)
             }
         };
         let token = Token(self.hub.next_id() as usize);

@@ -1,10 +1,12 @@
 //! What the operating system is asked for that std and the socket crates have no word for.
 //!
-//! Owns the file limit, and the only `unsafe` of the crate: one socket option too new for any safe
+//! Owns the file limits, and the only `unsafe` of the crate: one socket option too new for any safe
 //! wrapper. Knows nothing of chat, lines or listeners.
 #![allow(unsafe_code)]
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Stands for "no limit" where a number is needed; also what Linux allows by default (`fs.nr_open`).
 const UNLIMITED_FILES: u64 = 1_048_576;
@@ -32,6 +34,28 @@ pub fn raise_file_limit() -> u64 {
         }
     }
     soft
+}
+
+/// Whether the other end of a Unix socket is a process of the user who runs this one. Told by the kernel on Linux;
+/// nobody is elsewhere.
+pub fn is_own_user(socket: &impl std::os::fd::AsFd) -> bool {
+    #[cfg(target_os = "linux")]
+    let is_own = rustix::net::sockopt::socket_peercred(socket)
+        .is_ok_and(|peer| peer.uid == rustix::process::geteuid());
+    #[cfg(not(target_os = "linux"))]
+    let is_own = {
+        _ = socket;
+        false
+    };
+    is_own
+}
+
+/// Lets a write beyond the limit of a file's size (`ulimit -f`, `LimitFSIZE=`) fail like any other
+/// instead of ending the process. Best effort.
+pub fn outlive_file_size_limit() {
+    // The signal cannot be ignored without `unsafe`, but a handler that does nothing of use serves too.
+    let seen = Arc::new(AtomicBool::new(false));
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, seen);
 }
 
 /// Limits the growing pause between two attempts to send unanswered data again (the kernel's own

@@ -2,7 +2,8 @@
 //!
 //! Owns the vocabulary. Texts in here are clean (contract, promise 6): the dialect that read them saw to it.
 
-use super::{Millis, PersonId, RoomId};
+use super::history::Line;
+use super::{Millis, Moment, PersonId, RoomId};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
@@ -11,8 +12,19 @@ use std::net::{IpAddr, SocketAddr};
 pub enum Origin {
     /// An address and a port; IPv4 never in IPv6's clothes.
     Ip { ip: IpAddr, port: u16 },
-    /// A Unix socket. Those who come by it have no address; they are numbered.
-    Unix { number: u32 },
+    /// A Unix socket. Those who come by it have no address; they are numbered. `own`: by the user who
+    /// runs the server.
+    Unix { number: u32, own: bool },
+}
+
+impl Origin {
+    /// The address, if there is one.
+    pub fn ip(self) -> Option<IpAddr> {
+        match self {
+            Self::Ip { ip, .. } => Some(ip),
+            Self::Unix { .. } => None,
+        }
+    }
 }
 
 impl From<SocketAddr> for Origin {
@@ -28,26 +40,62 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Ip { ip, port } => SocketAddr::new(ip, port).fmt(f),
-            Self::Unix { number } => write!(f, "unix:{number}"),
+            Self::Unix { number, .. } => write!(f, "unix:{number}"),
         }
     }
 }
 
-/// What a person asks for.
+/// What a person asks for. An argument that was left out is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command<'a> {
-    /// A line of talk.
+    /// A line of talk, for the room they are in.
     Say(&'a str),
     /// `/me TEXT`.
     Act(&'a str),
-    /// `/who`.
-    Who,
+    /// `/msg NAME TEXT`.
+    Msg { name: &'a str, text: &'a str },
+    /// `/nick NAME`.
+    Nick(&'a str),
+    /// `/join ROOM [KEY]`. With `keep`, they stay in the rooms where they are too.
+    Join {
+        room: &'a str,
+        key: &'a str,
+        keep: bool,
+    },
+    /// `/part`: out of the room they are in.
+    Part,
+    /// `/rooms`.
+    Rooms,
+    /// `/topic [TEXT]`.
+    Topic(&'a str),
+    /// `/key [KEY]`.
+    Key(&'a str),
+    /// `/who [ROOM]`.
+    Who(&'a str),
+    /// `/history [N]`.
+    History(&'a str),
     /// `/ping [TEXT]`.
     Ping(&'a str),
-    /// `/help [COMMAND]`, the command without its slash.
+    /// `/stats`.
+    Stats,
+    /// `/help [COMMAND]`.
     Help(&'a str),
     /// `quit`, `/quit [TEXT]`.
     Quit(&'a str),
+    /// `/pass PASSWORD`.
+    Pass(&'a str),
+    /// `/admin PASSWORD`.
+    Admin(&'a str),
+    /// `/kick NAME [TEXT]`.
+    Kick { name: &'a str, text: &'a str },
+    /// `/ban NAME|ADDRESS [TEXT]`.
+    Ban { whom: &'a str, text: &'a str },
+    /// `/unban NAME|ADDRESS`.
+    Unban(&'a str),
+    /// `/bans`.
+    Bans,
+    /// `/wall TEXT`.
+    Wall(&'a str),
     /// A command that is none, without its slash.
     Unknown(&'a str),
 }
@@ -61,23 +109,100 @@ pub enum Event<'a> {
         author: Option<PersonId>,
         said: Said<'a>,
     },
+    /// A line that stays: for the history's file.
+    Record { room: &'a str, line: &'a Line },
     /// One person gets a line.
     Tell { to: PersonId, notice: Notice<'a> },
+    /// One person speaks to another; each gets their line, unless the other does not read.
+    Whisper {
+        from: PersonId,
+        to: PersonId,
+        from_name: &'a str,
+        to_name: &'a str,
+        text: &'a str,
+    },
+    /// One person wants the figures of the server.
+    Report { to: PersonId },
     /// From now on, the person gets the room's lines.
     Enter { person: PersonId, room: RoomId },
     /// From now on, no more.
     Leave { person: PersonId, room: RoomId },
+    /// The room is no more. Nobody is in it.
+    Vanish { room: RoomId },
     /// The person is to be disconnected, when everything until now has been written.
-    Dismiss { person: PersonId },
+    Dismiss { person: PersonId, reason: Reason },
+}
+
+/// Why the rules dismiss somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    Quit,
+    Kicked,
+    Banned,
+    WrongPassword,
 }
 
 /// A line for a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Said<'a> {
-    Text { name: &'a str, text: &'a str },
-    Action { name: &'a str, text: &'a str },
-    Entered { name: &'a str },
-    Left { name: &'a str, text: &'a str },
+    Text {
+        name: &'a str,
+        text: &'a str,
+    },
+    Action {
+        name: &'a str,
+        text: &'a str,
+    },
+    Entered {
+        name: &'a str,
+    },
+    Left {
+        name: &'a str,
+        text: &'a str,
+    },
+    Renamed {
+        old: &'a str,
+        new: &'a str,
+    },
+    Topic {
+        name: &'a str,
+        topic: &'a str,
+    },
+    Key {
+        name: &'a str,
+        is_set: bool,
+    },
+    Kicked {
+        name: &'a str,
+        by: &'a str,
+        text: &'a str,
+    },
+    Wall {
+        name: &'a str,
+        text: &'a str,
+    },
+}
+
+/// How the server is doing. Sizes are bytes, times milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    pub people: usize,
+    /// At the door.
+    pub visitors: usize,
+    pub rooms: usize,
+    /// Lines that came, and lines published, since the beginning.
+    pub lines_in: u64,
+    pub lines_out: u64,
+    /// Lines delivered in the last second, to a reader each.
+    pub per_second: u64,
+    /// Readers that are behind, and how far the last of them is.
+    pub behind: usize,
+    pub most_behind: usize,
+    /// Lines that readers were told they missed.
+    pub skipped: u64,
+    /// Queued or kept.
+    pub memory: usize,
+    pub uptime: Millis,
 }
 
 /// A line for one person.
@@ -85,6 +210,61 @@ pub enum Said<'a> {
 pub enum Notice<'a> {
     /// The greeting.
     Welcome(&'a str),
+    /// At the door: what opens it.
+    PasswordNeeded,
+    /// A wrong password, at the door or for an admin.
+    WrongPassword,
+    /// Too many wrong ones from their address; they may try again in so many milliseconds.
+    TryLater(Millis),
+    /// There is no password to be said, or none any more.
+    NoPassword,
+    AdminNow,
+    AdminOnly,
+    /// This server has no password for admins.
+    NoAdmins,
+    /// To the author of a message that somebody got, or to the one who got it.
+    Sent {
+        to: &'a str,
+        text: &'a str,
+    },
+    Message {
+        from: &'a str,
+        text: &'a str,
+    },
+    NotReading(&'a str),
+    /// Messages to oneself.
+    ThatIsYou,
+    NobodyCalled(&'a str),
+    YouAreNow(&'a str),
+    NameTaken(&'a str),
+    NameBanned(&'a str),
+    /// What keeps a text from being a name, or a room's.
+    BadName(super::names::Fault),
+    YouAreIn {
+        room: &'a str,
+        name: &'a str,
+    },
+    AlreadyIn(&'a str),
+    LobbyStays,
+    NoRoom(&'a str),
+    BadRoom(super::names::Fault),
+    KeyNeeded(&'a str),
+    WrongKey(&'a str),
+    LobbyHasNoKey,
+    BadKey,
+    NotYours(&'a str),
+    Topic {
+        room: &'a str,
+        topic: &'a str,
+    },
+    TopicTooLong(usize),
+    /// One of the rooms.
+    Room {
+        name: &'a str,
+        people: usize,
+        has_key: bool,
+        topic: &'a str,
+    },
     Pong(&'a str),
     /// The head of the answer to `/who`.
     Present {
@@ -97,6 +277,18 @@ pub enum Notice<'a> {
         is_you: bool,
         idle: Millis,
     },
+    /// What was said earlier begins, …
+    Earlier,
+    /// … each line of it, …
+    Line {
+        line: &'a Line,
+        now: Moment,
+    },
+    /// … and ends.
+    Now,
+    NoHistory(&'a str),
+    /// The answer to `/stats`.
+    Figures(&'a Figures),
     /// What there is to say about one command.
     Help {
         usage: &'a str,
@@ -105,6 +297,25 @@ pub enum Notice<'a> {
     UnknownCommand(&'a str),
     /// A command lacks its argument; this is how it is used.
     Usage(&'a str),
+    YouWereKicked {
+        by: &'a str,
+        text: &'a str,
+    },
+    YouAreBanned,
+    Banned(&'a str),
+    BannedName {
+        name: &'a str,
+        ip: Option<IpAddr>,
+    },
+    Unbanned(&'a str),
+    NotBanned(&'a str),
+    BadBan(&'a str),
+    NoBans,
+    TooManyBans,
+    Ban {
+        whom: &'a str,
+        by: &'a str,
+    },
     /// A line over the limit, which is this many bytes.
     LineTooLong(usize),
     /// The server stops.

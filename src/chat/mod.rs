@@ -1,51 +1,100 @@
-//! The rules: who is here, what they are called, who hears whom.
+//! The rules: who is here, what they are called, who hears whom, who may do what.
 //!
-//! Owns people, names, rooms and permissions. Commands go in, [`Event`]s come out, in the order in which they
-//! happen. Never sees a byte of a protocol, a socket or a clock: time is an argument.
+//! Owns people, names, rooms, history and permissions. Commands go in, [`Event`]s come out, in the order in which
+//! they happen. Never sees a byte of a protocol, a socket or a clock: time is an argument.
 
+mod bans;
+mod doors;
 mod event;
 mod help;
-mod names;
+mod history;
+pub mod names;
+mod rooms;
+mod talk;
+#[cfg(test)]
+mod tests;
+mod time;
 
 pub use crate::limits::Millis;
-pub use event::{Command, Event, Notice, Origin, Said};
+pub use bans::Place;
+pub use event::{Command, Event, Figures, Notice, Origin, Reason, Said};
+pub use history::Line;
+pub use rooms::{LOBBY, LOBBY_ID};
+pub use time::{Moment, Wall};
 
 use crate::limits;
+use bans::{Bans, Tries};
 use names::Names;
-use slab::Slab;
+use rooms::Rooms;
+use std::collections::HashMap;
 
 /// Names a person; the caller chooses the numbers, small ones first.
 pub type PersonId = u32;
 /// Names a room.
 pub type RoomId = u32;
 
-/// The room that everybody enters first, and that stays.
-pub const LOBBY: &str = "#lobby";
-/// Its number: the first.
-pub const LOBBY_ID: RoomId = 0;
-
 /// What the rules are told once.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// The first line a person gets.
     pub welcome: String,
     /// Unnamed people are `guest1`, `guest2` … instead of their address.
     pub hide_addresses: bool,
+    /// Lines replayed to whoever enters a room; [`limits::HISTORY`] at most.
+    pub history: usize,
+    /// What must be said to enter.
+    pub password: Option<String>,
+    /// What makes somebody an admin.
+    pub admin_password: Option<String>,
 }
 
 #[derive(Debug)]
 struct Person {
     name: Box<str>,
+    origin: Origin,
+    /// The room that they are in; where there are several, the one that hears them.
     room: RoomId,
+    /// Has a name of their own, or only one that the server gave.
+    is_named: bool,
+    is_admin: bool,
     /// When they last said anything, or came.
     active: Millis,
+    /// The other rooms that they are in; `None` is empty.
+    #[expect(
+        clippy::box_collection,
+        reason = "hardly anybody has any, and everybody pays for its size"
+    )]
+    others: Option<Box<Vec<RoomId>>>,
 }
 
+impl Person {
+    /// All rooms that they are in.
+    fn rooms(&self) -> impl Iterator<Item = RoomId> {
+        let others = self.others.iter().flat_map(|others| others.iter().copied());
+        std::iter::once(self.room).chain(others)
+    }
+
+    fn is_in(&self, room: RoomId) -> bool {
+        self.rooms().any(|other| other == room)
+    }
+}
+
+/// How somebody goes out of a room.
+#[derive(Clone, Copy, Debug)]
+enum Going<'a> {
+    /// With a last word, or none.
+    Leaves(&'a str),
+    IsThrownOut {
+        by: &'a str,
+        text: &'a str,
+    },
+}
+
+/// Somebody who has not said the password.
 #[derive(Debug)]
-struct Room {
-    name: Box<str>,
-    /// In no order.
-    members: Vec<PersonId>,
+struct Visitor {
+    origin: Origin,
+    wrong: u8,
 }
 
 /// An answer of many lines, made piece by piece as its reader takes it.
@@ -53,72 +102,86 @@ struct Room {
 pub enum Listing {
     /// Those in a room, from this person's number on.
     Who { room: RoomId, from: PersonId },
+    /// The rooms, from this number on.
+    Rooms { from: RoomId },
+    /// The bans, from this place in their list on.
+    Bans { from: u32 },
 }
 
 /// Everybody and everything.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Chat {
     settings: Settings,
     people: Vec<Option<Person>>,
     names: Names,
-    rooms: Slab<Room>,
+    rooms: Rooms,
+    /// The histories of an earlier run, of rooms that nobody has entered since.
+    past: HashMap<String, history::History>,
+    /// Those at the door.
+    visitors: HashMap<PersonId, Visitor>,
+    bans: Bans,
+    tries: Tries,
     /// The number of the last guest.
     guests: u64,
 }
 
 impl Chat {
     pub fn new(settings: Settings) -> Self {
-        let mut rooms = Slab::new();
-        let lobby = rooms.insert(Room {
-            name: LOBBY.into(),
-            members: Vec::new(),
-        }) as RoomId;
-        debug_assert_eq!(lobby, LOBBY_ID);
         Self {
             settings,
-            people: Vec::new(),
-            names: Names::default(),
-            rooms,
-            guests: 0,
+            ..Self::default()
         }
     }
 
-    /// Somebody comes: is greeted, gets a name, and enters the lobby. `id` must be free.
+    /// Adds a line of an earlier run to a room's history. Oldest first.
+    pub fn remember(&mut self, room: &str, line: Line) {
+        let Ok(name) = rooms::full_name(room) else {
+            return;
+        };
+        match self.rooms.find(&name) {
+            Some(id) => self.rooms.get_mut(id).history.push(line),
+            None => self
+                .past
+                .entry(name.to_ascii_lowercase())
+                .or_default()
+                .push(line),
+        }
+    }
+
+    /// Somebody comes. Unless there is a password to be said first, they are greeted, get a name, and enter the
+    /// lobby. `id` must be free.
     pub fn arrive(
         &mut self,
         id: PersonId,
         origin: Origin,
-        now: Millis,
+        now: Moment,
         emit: &mut impl FnMut(Event<'_>),
     ) {
-        let name = self.first_name(origin);
-        let index = id as usize;
-        if index >= self.people.len() {
-            self.people.resize_with(index + 1, || None);
+        if self.bans.bars_place(origin.into()) {
+            emit(Event::Tell {
+                to: id,
+                notice: Notice::YouAreBanned,
+            });
+            emit(Event::Dismiss {
+                person: id,
+                reason: Reason::Banned,
+            });
+        } else if self.settings.password.is_some() && !is_own(origin) {
+            self.visitors.insert(id, Visitor { origin, wrong: 0 });
+            emit(Event::Tell {
+                to: id,
+                notice: Notice::PasswordNeeded,
+            });
+        } else {
+            self.let_in(id, origin, now, emit);
         }
-        debug_assert!(self.people[index].is_none(), "person {id} is here already");
-        self.people[index] = Some(Person {
-            name,
-            room: LOBBY_ID,
-            active: now,
-        });
-        self.names.insert(id, |id| name_of(&self.people, id));
-        emit(Event::Tell {
-            to: id,
-            notice: Notice::Welcome(&self.settings.welcome),
-        });
-        self.enter(id, LOBBY_ID, emit);
     }
 
     /// Somebody goes, for whatever reason; `text` is their last word, or nothing. Nothing happens if they are
     /// not here.
     pub fn depart(&mut self, id: PersonId, text: &str, emit: &mut impl FnMut(Event<'_>)) {
-        let Some(room) = self.person(id).map(|person| person.room) else {
-            return;
-        };
-        self.leave(id, room, text, emit);
-        self.names.remove(id, name_of(&self.people, id));
-        self.people[id as usize] = None;
+        self.visitors.remove(&id);
+        self.remove(id, Going::Leaves(text), emit);
     }
 
     /// Somebody asks for something. A long answer is begun, and the rest of it given back, for
@@ -127,55 +190,46 @@ impl Chat {
         &mut self,
         id: PersonId,
         command: Command<'_>,
-        now: Millis,
+        now: Moment,
         emit: &mut impl FnMut(Event<'_>),
     ) -> Option<Listing> {
+        if self.visitors.contains_key(&id) {
+            self.knock(id, command, now, emit);
+            return None;
+        }
         let person = self.people.get_mut(id as usize)?.as_mut()?;
-        person.active = now;
-        let (name, room) = (&*person.name, person.room);
+        person.active = now.ticks;
         match command {
-            Command::Say(text) => {
-                emit(Event::Publish {
-                    room,
-                    author: Some(id),
-                    said: Said::Text { name, text },
-                });
-            }
-            Command::Act("") => emit(Event::Tell {
-                to: id,
-                notice: Notice::Usage("/me TEXT"),
-            }),
-            Command::Act(text) => {
-                emit(Event::Publish {
-                    room,
-                    author: Some(id),
-                    said: Said::Action { name, text },
-                });
-            }
-            Command::Who => {
-                let Room { name, members } = &self.rooms[room as usize];
-                emit(Event::Tell {
-                    to: id,
-                    notice: Notice::Present {
-                        room: name,
-                        people: members.len(),
-                    },
-                });
-                return Some(Listing::Who { room, from: 0 });
-            }
-            Command::Ping(text) => emit(Event::Tell {
-                to: id,
-                notice: Notice::Pong(text),
-            }),
+            Command::Say(text) => self.say(id, false, text, now, emit),
+            Command::Act("") => emit(tell(id, Notice::Usage(help::usage("me")))),
+            Command::Act(text) => self.say(id, true, text, now, emit),
+            Command::Msg { name, text } => self.whisper(id, name, text, emit),
+            Command::Nick(name) => self.rename(id, name, emit),
+            Command::Join { room, key, keep } => self.join(id, room, key, keep, now, emit),
+            Command::Part => self.part(id, now, emit),
+            Command::Rooms => return Some(Listing::Rooms { from: 0 }),
+            Command::Topic(topic) => self.topic(id, topic, emit),
+            Command::Key(key) => self.key(id, key, emit),
+            Command::Who(room) => return self.who(id, room, emit),
+            Command::History(count) => self.history(id, count, now, emit),
+            Command::Ping(text) => emit(tell(id, Notice::Pong(text))),
+            Command::Stats => emit(Event::Report { to: id }),
             Command::Help(topic) => help::answer(id, topic, emit),
             Command::Quit(text) => {
                 self.depart(id, text, emit);
-                emit(Event::Dismiss { person: id });
+                emit(Event::Dismiss {
+                    person: id,
+                    reason: Reason::Quit,
+                });
             }
-            Command::Unknown(word) => emit(Event::Tell {
-                to: id,
-                notice: Notice::UnknownCommand(word),
-            }),
+            Command::Pass(_) => emit(tell(id, Notice::NoPassword)),
+            Command::Admin(password) => self.become_admin(id, password, now, emit),
+            Command::Kick { name, text } => self.kick(id, name, text, emit),
+            Command::Ban { whom, text } => self.ban(id, whom, text, emit),
+            Command::Unban(whom) => self.unban(id, whom, emit),
+            Command::Bans => return self.list_bans(id, emit),
+            Command::Wall(text) => self.wall(id, text, emit),
+            Command::Unknown(word) => emit(tell(id, Notice::UnknownCommand(word))),
         }
         None
     }
@@ -190,39 +244,143 @@ impl Chat {
         mut more: impl FnMut() -> bool,
         emit: &mut impl FnMut(Event<'_>),
     ) -> Option<Listing> {
-        let Listing::Who { room, from } = listing;
-        for at in from..self.people.len() as PersonId {
-            let Some(person) = self.person(at).filter(|person| person.room == room) else {
-                continue;
-            };
-            if !more() {
-                return Some(Listing::Who { room, from: at });
+        match listing {
+            Listing::Who { room, from } => {
+                for at in from..self.people.len() as PersonId {
+                    let Some(person) = self.person(at).filter(|person| person.is_in(room)) else {
+                        continue;
+                    };
+                    if !more() {
+                        return Some(Listing::Who { room, from: at });
+                    }
+                    let idle = now.saturating_sub(person.active);
+                    emit(tell(
+                        id,
+                        Notice::Person {
+                            name: &person.name,
+                            is_you: at == id,
+                            idle,
+                        },
+                    ));
+                }
             }
-            let idle = now.saturating_sub(person.active);
-            emit(Event::Tell {
-                to: id,
-                notice: Notice::Person {
-                    name: &person.name,
-                    is_you: at == id,
-                    idle,
-                },
-            });
+            Listing::Rooms { from } => {
+                for (at, room) in self.rooms.iter().skip_while(|&(at, _)| at < from) {
+                    if !more() {
+                        return Some(Listing::Rooms { from: at });
+                    }
+                    let has_key = room.key.is_some();
+                    // What a closed room is about is for those in it.
+                    let topic = if has_key { "" } else { &*room.topic };
+                    emit(tell(
+                        id,
+                        Notice::Room {
+                            name: &room.name,
+                            people: room.members.len(),
+                            has_key,
+                            topic,
+                        },
+                    ));
+                }
+            }
+            Listing::Bans { from } => {
+                for (at, ban) in self.bans.list().iter().enumerate().skip(from as usize) {
+                    if !more() {
+                        return Some(Listing::Bans { from: at as u32 });
+                    }
+                    emit(tell(
+                        id,
+                        Notice::Ban {
+                            whom: &ban.whom.to_string(),
+                            by: &ban.by,
+                        },
+                    ));
+                }
+            }
         }
         None
     }
 
-    /// How many people there are.
+    /// How many people there are, those at the door apart.
     pub fn people(&self) -> usize {
         self.names.len()
     }
 
-    /// What somebody is called.
+    /// How many are at the door.
+    pub fn visitors(&self) -> usize {
+        self.visitors.len()
+    }
+
+    /// How many rooms there are.
+    pub fn rooms(&self) -> usize {
+        self.rooms.len()
+    }
+
+    /// Bytes of memory held for what was said.
+    pub fn memory(&self) -> usize {
+        let histories = self
+            .rooms
+            .iter()
+            .map(|(_, room)| &room.history)
+            .chain(self.past.values());
+        histories.map(history::History::memory).sum()
+    }
+
+    /// What somebody is called, if they are in.
     pub fn name(&self, id: PersonId) -> Option<&str> {
         self.person(id).map(|person| &*person.name)
     }
 
-    fn enter(&mut self, id: PersonId, room_id: RoomId, emit: &mut impl FnMut(Event<'_>)) {
-        let room = &mut self.rooms[room_id as usize];
+    /// Greets somebody, gives them a name, and puts them into the lobby.
+    fn let_in(
+        &mut self,
+        id: PersonId,
+        origin: Origin,
+        now: Moment,
+        emit: &mut impl FnMut(Event<'_>),
+    ) {
+        let name = self.first_name(origin);
+        let index = id as usize;
+        if index >= self.people.len() {
+            self.people.resize_with(index + 1, || None);
+        }
+        debug_assert!(self.people[index].is_none(), "person {id} is here already");
+        self.people[index] = Some(Person {
+            name,
+            origin,
+            room: LOBBY_ID,
+            is_named: false,
+            is_admin: is_own(origin),
+            active: now.ticks,
+            others: None,
+        });
+        self.names.insert(id, |id| name_of(&self.people, id));
+        emit(tell(id, Notice::Welcome(&self.settings.welcome)));
+        self.enter(id, LOBBY_ID, now, emit);
+    }
+
+    /// Takes somebody out of all rooms, each of which hears how, and forgets them.
+    fn remove(&mut self, id: PersonId, going: Going<'_>, emit: &mut impl FnMut(Event<'_>)) {
+        let Some(person) = self.person(id) else {
+            return;
+        };
+        let rooms: Vec<RoomId> = person.rooms().collect();
+        for room in rooms {
+            self.leave(id, room, going, emit);
+        }
+        self.names.remove(id, name_of(&self.people, id));
+        self.people[id as usize] = None;
+    }
+
+    /// Puts somebody into a room. It hears of it, and they hear what was said there.
+    fn enter(
+        &mut self,
+        id: PersonId,
+        room_id: RoomId,
+        now: Moment,
+        emit: &mut impl FnMut(Event<'_>),
+    ) {
+        let room = self.rooms.get_mut(room_id);
         room.members.push(id);
         if room.members.len() <= limits::ANNOUNCED {
             let said = Said::Entered {
@@ -234,28 +392,31 @@ impl Chat {
                 said,
             });
         }
+        self.replay(id, room_id, self.settings.history, now, emit);
         emit(Event::Enter {
             person: id,
             room: room_id,
         });
     }
 
+    /// Takes somebody out of a room. It hears of it; an empty one vanishes.
     fn leave(
         &mut self,
         id: PersonId,
         room_id: RoomId,
-        text: &str,
+        going: Going<'_>,
         emit: &mut impl FnMut(Event<'_>),
     ) {
         emit(Event::Leave {
             person: id,
             room: room_id,
         });
-        let room = &mut self.rooms[room_id as usize];
+        let room = self.rooms.get_mut(room_id);
         if room.members.len() <= limits::ANNOUNCED {
-            let said = Said::Left {
-                name: name_of(&self.people, id),
-                text,
+            let name = name_of(&self.people, id);
+            let said = match going {
+                Going::Leaves(text) => Said::Left { name, text },
+                Going::IsThrownOut { by, text } => Said::Kicked { name, by, text },
             };
             emit(Event::Publish {
                 room: room_id,
@@ -264,18 +425,41 @@ impl Chat {
             });
         }
         if let Some(at) = room.members.iter().position(|&member| member == id) {
-            room.members.swap_remove(at);
+            room.members.remove(at);
         }
+        if room.members.is_empty() && room_id != LOBBY_ID {
+            self.rooms.close(room_id);
+            emit(Event::Vanish { room: room_id });
+        }
+    }
+
+    /// Tells somebody the last lines of a room.
+    fn replay(
+        &self,
+        id: PersonId,
+        room: RoomId,
+        count: usize,
+        now: Moment,
+        emit: &mut impl FnMut(Event<'_>),
+    ) {
+        let room = self.rooms.get(room);
+        if count == 0 || room.history.is_empty() {
+            return;
+        }
+        emit(tell(id, Notice::Earlier));
+        for line in room.history.last(count) {
+            emit(tell(id, Notice::Line { line, now }));
+        }
+        emit(tell(id, Notice::Now));
     }
 
     fn person(&self, id: PersonId) -> Option<&Person> {
         self.people.get(id as usize)?.as_ref()
     }
 
-    fn is_free(&self, name: &str) -> bool {
-        self.names
-            .find(name, |id| name_of(&self.people, id))
-            .is_none()
+    /// Who is called so.
+    fn find(&self, name: &str) -> Option<PersonId> {
+        self.names.find(name, |id| name_of(&self.people, id))
     }
 
     /// What a newcomer is called: their address; with the port where that is taken.
@@ -287,50 +471,69 @@ impl Chat {
             loop {
                 self.guests += 1;
                 let name = format!("guest{}", self.guests);
-                if self.is_free(&name) {
+                if self.find(&name).is_none() {
                     return name.into();
                 }
             }
         }
-        match origin {
-            Origin::Ip { ip, .. } => Some(ip.to_string()).filter(|name| self.is_free(name)),
-            Origin::Unix { .. } => None,
-        }
-        .unwrap_or_else(|| self.full_address(origin))
-        .into()
+        let address = origin.ip().map(|ip| ip.to_string());
+        let free = address.filter(|name| self.find(name).is_none());
+        free.unwrap_or_else(|| self.full_address(origin)).into()
     }
 
     /// An address with its port. Where the server listens at several ports, two may come from the same.
     fn full_address(&self, origin: Origin) -> String {
         let numbered = (2..).map(|n| format!("{origin}-{n}"));
         let mut names = std::iter::once(origin.to_string()).chain(numbered);
-        names.find(|name| self.is_free(name)).unwrap_or_default()
+        names
+            .find(|name| self.find(name).is_none())
+            .unwrap_or_default()
     }
 
     /// Panics where the fields contradict one another. For tests and debug builds.
     pub fn check_invariants(&self) {
-        let here = self.people.iter().flatten().count();
-        assert_eq!(self.names.len(), here);
+        let here = self.people.iter().flatten();
+        assert_eq!(self.names.len(), here.clone().count());
+        let seats = here.map(|person| person.rooms().count()).sum::<usize>();
         assert_eq!(
             self.rooms
                 .iter()
                 .map(|(_, room)| room.members.len())
                 .sum::<usize>(),
-            here
+            seats
         );
         for (id, person) in self.people.iter().enumerate() {
             let Some(person) = person else { continue };
-            let found = self
-                .names
-                .find(&person.name, |id| name_of(&self.people, id));
-            assert_eq!(found, Some(id as PersonId), "{} is not found", person.name);
+            assert_eq!(
+                self.find(&person.name),
+                Some(id as PersonId),
+                "{} is not found",
+                person.name
+            );
+            assert!(!self.visitors.contains_key(&(id as PersonId)));
+            for room in person.rooms() {
+                assert!(self.rooms.get(room).members.contains(&(id as PersonId)));
+            }
+        }
+        for (id, room) in self.rooms.iter() {
+            assert_eq!(
+                self.rooms.find(&room.name),
+                Some(id),
+                "{} is not found",
+                room.name
+            );
             assert!(
-                self.rooms[person.room as usize]
-                    .members
-                    .contains(&(id as PersonId))
+                id == LOBBY_ID || !room.members.is_empty(),
+                "{} is empty",
+                room.name
             );
         }
     }
+}
+
+/// Whether somebody runs the server, and so may do everything there.
+fn is_own(origin: Origin) -> bool {
+    matches!(origin, Origin::Unix { own: true, .. })
 }
 
 /// The name of somebody who is here.
@@ -341,5 +544,6 @@ fn name_of(people: &[Option<Person>], id: PersonId) -> &str {
         .map_or("", |person| &person.name)
 }
 
-#[cfg(test)]
-mod tests;
+fn tell(to: PersonId, notice: Notice<'_>) -> Event<'_> {
+    Event::Tell { to, notice }
+}

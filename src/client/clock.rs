@@ -1,28 +1,27 @@
 //! The time that `--timestamps` prints.
 //!
-//! Owns the text of the current second, so that a burst of lines costs one look at the time zone.
+//! Owns the text of the current second, so that a burst of lines costs one text.
 
-use time::{OffsetDateTime, UtcOffset};
+use crate::clock::LocalClock;
+use time::OffsetDateTime;
 
 /// `14:03:07` in local time, or `14:03:07Z` where the local time cannot be told.
 #[derive(Default)]
 pub struct Clock {
+    local: LocalClock,
     /// The second that `text` shows; empty text shows none.
     second: i64,
     text: String,
 }
 
 impl Clock {
-    /// The time now. The offset is asked for anew each second: daylight saving time may begin.
+    /// The time now.
     pub fn now(&mut self) -> &str {
-        let now = OffsetDateTime::now_utc();
+        let now = self.local.now();
         let second = now.unix_timestamp();
         if self.text.is_empty() || second != self.second {
             self.second = second;
-            self.text = match UtcOffset::local_offset_at(now) {
-                Ok(offset) => clock_text(now.to_offset(offset), ""),
-                Err(_) => clock_text(now, "Z"),
-            };
+            self.text = clock_text(now, self.local.mark());
         }
         &self.text
     }
@@ -36,6 +35,7 @@ fn clock_text(at: OffsetDateTime, zone: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use time::UtcOffset;
 
     #[test]
     fn the_time_is_shown_to_the_second_in_its_zone() {

@@ -251,6 +251,7 @@ impl Fanout {
             }
         }
         if missed > 0 {
+            self.skipped += missed;
             match self.settings.gap {
                 Some(gap) => reader
                     .queue

@@ -117,6 +117,8 @@ struct Feed {
     ranges: usize,
     /// What its members say waits.
     held: Option<Hold>,
+    /// Gone as soon as nothing of it is to be written any more.
+    is_closed: bool,
     /// Listed in `dirty`: there are new lines.
     dirty: bool,
     /// Listed in `touched`: something was added or taken, so it may be time to clear or drop.
@@ -136,6 +138,9 @@ pub struct Fanout {
     due: Vec<ReaderId>,
     held: Vec<FeedId>,
     too_slow: Vec<ReaderId>,
+    /// Lines for a reader each, since the beginning: published, and missed.
+    delivered: u64,
+    skipped: u64,
     waited_for: Vec<ReaderId>,
 }
 
@@ -151,6 +156,8 @@ impl Fanout {
             due: Vec::new(),
             held: Vec::new(),
             too_slow: Vec::new(),
+            delivered: 0,
+            skipped: 0,
             waited_for: Vec::new(),
         }
     }
@@ -164,9 +171,16 @@ impl Fanout {
             trailing: Vec::new(),
             ranges: 0,
             held: None,
+            is_closed: false,
             dirty: false,
             touched: false,
         }) as FeedId
+    }
+
+    /// Ends a feed that nobody is in. Those who left get what they were to get of it.
+    pub fn close(&mut self, feed_id: FeedId) {
+        self.feeds[feed_id as usize].is_closed = true;
+        self.touch(feed_id);
     }
 
     /// Makes a reader that is in no feed. `id` must be free.
@@ -244,6 +258,7 @@ impl Fanout {
             self.set_tail_aside(id);
         }
         let feed = &mut self.feeds[feed_id as usize];
+        self.delivered += (feed.members.len() - usize::from(author.is_some())) as u64;
         let begins_chunk = feed.log.append(length, write);
         if let Some(id) = author {
             let seat = reader(&mut self.readers, id).seat;
@@ -315,6 +330,50 @@ impl Fanout {
         reader
             .and_then(|reader| reader.queue.as_ref())
             .map_or(0, |queue| queue.replies)
+    }
+
+    /// Whether a reader takes what it is sent: it has not stopped, nor are replies piling up for it.
+    pub fn is_reading(&self, id: ReaderId) -> bool {
+        let Some(Some(reader)) = self.readers.get(id as usize) else {
+            return false;
+        };
+        let takes = |since: Stamp| u64::from(since.age(self.now)) < self.settings.stall;
+        reader.blocked.is_none_or(takes) && self.replies(id) <= limits::REPLIES
+    }
+
+    /// Lines times the readers that they were published for.
+    pub fn delivered(&self) -> u64 {
+        self.delivered
+    }
+
+    /// Lines that readers were told they missed.
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// How many readers are behind, and by how many bytes the last of them is.
+    pub fn behind(&self) -> (usize, usize) {
+        let (mut readers, mut most) = (0, 0);
+        for (feed_id, feed) in &self.feeds {
+            self.each_position(feed_id as FeedId, |_, reader, from| {
+                if reader.blocked.is_some() {
+                    readers += 1;
+                    most = most.max((feed.log.end().at - from.at) as usize);
+                }
+            });
+        }
+        (readers, most)
+    }
+
+    /// Bytes of memory held for what is still to be written.
+    pub fn memory(&self) -> usize {
+        let logs = self.feeds.iter().map(|(_, feed)| feed.log.memory());
+        let queues = self
+            .readers
+            .iter()
+            .flatten()
+            .filter_map(|reader| reader.queue.as_ref());
+        logs.sum::<usize>() + queues.map(|queue| queue.memory()).sum::<usize>()
     }
 
     /// Whether what this reader says must wait, because its room is held up.

@@ -17,6 +17,12 @@ impl Fanout {
         if feed.ranges == 0 && feed.members.iter().all(|member| member.cursor.at == end) {
             feed.log.clear();
             feed.trailing.clear();
+            if feed.is_closed {
+                debug_assert!(feed.members.is_empty(), "somebody is in a closed feed");
+                self.feeds.remove(feed_id as usize);
+                self.held.retain(|&held| held != feed_id);
+                return;
+            }
         }
         if self.feeds[feed_id as usize].held.is_none() {
             self.update_hold(feed_id, now);

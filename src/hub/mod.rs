@@ -11,16 +11,18 @@
 
 mod ending;
 mod post;
+mod rate;
 mod reading;
 mod timers;
 
-use crate::chat::{self, Chat, LOBBY_ID, Notice, Origin};
+use crate::chat::{self, Chat, Figures, LOBBY_ID, Moment, Notice, Origin, Wall};
 use crate::connection::{Connection, Fill, Input, Phase, Stream, Why};
 use crate::fanout::{self, Fanout, Slow};
 use crate::limits::{self, Millis};
 use crate::wire::lines::{Framing, Item};
 use crate::wire::plain;
 use post::Post;
+use rate::Rate;
 use slab::Slab;
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -43,6 +45,12 @@ pub struct Config {
     /// How long a line without an end may rest before it counts as one.
     pub unterminated: Option<Millis>,
     pub hide_addresses: bool,
+    /// Lines replayed to whoever enters a room.
+    pub history: usize,
+    pub password: Option<String>,
+    pub admin_password: Option<String>,
+    /// Whether [`Hub::take_records`] is asked for the public lines.
+    pub records: bool,
 }
 
 /// All connections of a server.
@@ -73,6 +81,12 @@ pub struct Hub<S> {
     framing: Framing,
     stopping: bool,
     now: Millis,
+    lines_in: u64,
+    rate: Rate,
+    /// The time of day, as the event loop last said.
+    wall: Wall,
+    /// When the hub was made.
+    born: Millis,
 }
 
 impl<S: Stream> Hub<S> {
@@ -87,13 +101,16 @@ impl<S: Stream> Hub<S> {
         let chat = Chat::new(chat::Settings {
             welcome: config.welcome.clone(),
             hide_addresses: config.hide_addresses,
+            history: config.history,
+            password: config.password.clone(),
+            admin_password: config.admin_password.clone(),
         });
         Self {
             connections: Slab::new(),
             open: 0,
             per_ip: HashMap::new(),
             chat,
-            post: Post::new(fanout),
+            post: Post::new(fanout, config.records),
             timers: Timers::default(),
             ready: VecDeque::new(),
             waiting: Vec::new(),
@@ -107,6 +124,10 @@ impl<S: Stream> Hub<S> {
             },
             stopping: false,
             now: 0,
+            lines_in: 0,
+            rate: Rate::default(),
+            wall: Wall::default(),
+            born: 0,
             config,
         }
     }
@@ -147,18 +168,28 @@ impl<S: Stream> Hub<S> {
         if self.config.bare {
             self.post.join(id, LOBBY_ID);
         } else {
+            let moment = self.moment();
             self.chat
-                .arrive(id, origin, self.now, &mut |event| self.post.deliver(event));
+                .arrive(id, origin, moment, &mut |event| self.post.deliver(event));
+            self.see_to_dismissed();
         }
         id
     }
 
-    /// There is something to read; with `to_the_end`, more than a short read may bring.
-    pub fn readable(&mut self, id: Id, to_the_end: bool) {
+    /// There is something to read; with `hung_up`, to the end.
+    pub fn readable(&mut self, id: Id, hung_up: bool) {
         if let Some(connection) = self.connections.get_mut(id as usize) {
             connection.readable = true;
-            connection.read_on |= to_the_end;
+            connection.hung_up |= hung_up;
             self.make_ready(id);
+        }
+    }
+
+    /// There is urgent data to read, and perhaps more behind it.
+    pub fn urgent(&mut self, id: Id) {
+        if let Some(connection) = self.connections.get_mut(id as usize) {
+            connection.is_urgent = true;
+            self.readable(id, false);
         }
     }
 
@@ -178,6 +209,23 @@ impl<S: Stream> Hub<S> {
         self.flush();
         self.see_out();
         self.wake_waiting();
+        self.rate.count(now, self.post.fanout.delivered());
+    }
+
+    /// Says what time of day it is, from here on.
+    pub fn set_wall(&mut self, wall: Wall) {
+        self.wall = wall;
+    }
+
+    /// Adds a line of an earlier run to a room's history. Oldest first.
+    pub fn remember(&mut self, room: &str, line: chat::Line) {
+        self.chat.remember(room, line);
+    }
+
+    /// The public lines since the last call, in the form of a transcript, and how many they are. The buffer that
+    /// is given will take the next ones.
+    pub fn take_records(&mut self, buffer: Vec<u8>) -> (Vec<u8>, u64) {
+        self.post.take_records(buffer)
     }
 
     /// Whether the next turn has something to do at once.
@@ -233,7 +281,7 @@ impl<S: Stream> Hub<S> {
             };
             match connection.phase {
                 // It has ended its side, and does not read the answers that must be read first.
-                Phase::Open if connection.read_on && self.owes_reading(id) => {
+                Phase::Open if connection.hung_up && self.owes_reading(id) => {
                     self.end(id, Why::ClosedByPeer);
                 }
                 Phase::Open => {
@@ -262,7 +310,7 @@ impl<S: Stream> Hub<S> {
             let connection = &mut connections[id as usize];
             match connection.write(slices) {
                 Ok(written) => {
-                    let is_ending = connection.phase != Phase::Open || connection.read_on;
+                    let is_ending = connection.phase != Phase::Open || connection.hung_up;
                     if is_ending && written > 0 {
                         // Whoever takes a little all the time may take its time.
                         timers.put_off(id, *now + limits::DRAIN);
@@ -298,7 +346,7 @@ impl<S: Stream> Hub<S> {
             .filter(|(_, connection)| connection.phase == Phase::Open);
         assert_eq!(open.count(), self.open);
         if !self.config.bare && !self.stopping {
-            assert_eq!(self.chat.people(), self.open);
+            assert_eq!(self.chat.people() + self.chat.visitors(), self.open);
         }
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! Owns which room's lines go into which feed. Never decides who may hear what: the rules did.
 
-use crate::chat::{Event, Notice, PersonId, RoomId, Said};
+use crate::chat::{Event, Line, Notice, PersonId, Reason, RoomId, Said};
 use crate::fanout::Fanout;
 use crate::fanout::queue::FeedId;
-use crate::wire::plain;
+use crate::wire::{plain, record};
 
 /// Delivers what the rules let happen.
 #[derive(Debug)]
@@ -14,18 +14,27 @@ pub struct Post {
     /// The feed of each room, by the room's number.
     feeds: Vec<Option<FeedId>>,
     /// Those whom the rules dismissed, for the hub to see out.
-    pub dismissed: Vec<PersonId>,
+    pub dismissed: Vec<(PersonId, Reason)>,
+    /// Those who want the figures, for the hub to give.
+    pub reports: Vec<PersonId>,
+    /// Lines published.
+    pub lines: u64,
+    /// The public lines since the last [`Self::take_records`], and how many; `None` if nobody wants them.
+    records: Option<(Vec<u8>, u64)>,
     /// Bytes published in this turn.
     pub published: usize,
     scratch: Vec<u8>,
 }
 
 impl Post {
-    pub fn new(fanout: Fanout) -> Self {
+    pub fn new(fanout: Fanout, records: bool) -> Self {
         Self {
             fanout,
             feeds: Vec::new(),
             dismissed: Vec::new(),
+            reports: Vec::new(),
+            lines: 0,
+            records: records.then(Default::default),
             published: 0,
             scratch: Vec::new(),
         }
@@ -35,13 +44,40 @@ impl Post {
     pub fn deliver(&mut self, event: Event<'_>) {
         match event {
             Event::Publish { room, author, said } => self.publish(room, author, said),
+            Event::Record { room, line } => self.record(room, line),
             Event::Tell { to, notice } => self.tell(to, notice),
+            Event::Whisper {
+                from,
+                to,
+                from_name,
+                to_name,
+                text,
+            } => {
+                if self.fanout.is_reading(to) {
+                    self.tell(
+                        to,
+                        Notice::Message {
+                            from: from_name,
+                            text,
+                        },
+                    );
+                    self.tell(from, Notice::Sent { to: to_name, text });
+                } else {
+                    self.tell(from, Notice::NotReading(to_name));
+                }
+            }
+            Event::Report { to } => self.reports.push(to),
             Event::Enter { person, room } => {
                 let feed = self.feed(room);
                 self.fanout.join(person, feed);
             }
             Event::Leave { person, .. } => self.fanout.part(person),
-            Event::Dismiss { person } => self.dismissed.push(person),
+            Event::Vanish { room } => {
+                if let Some(feed) = self.feeds.get_mut(room as usize).and_then(Option::take) {
+                    self.fanout.close(feed);
+                }
+            }
+            Event::Dismiss { person, reason } => self.dismissed.push((person, reason)),
         }
     }
 
@@ -57,6 +93,7 @@ impl Post {
         let length = line.len() + 1;
         let feed = self.feed(room);
         self.published += length;
+        self.lines += 1;
         self.fanout.publish(feed, Some(author), length, |out| {
             out.extend_from_slice(line);
             out.push(b'\n');
@@ -73,8 +110,33 @@ impl Post {
         let length = plain::said_length(said);
         let feed = self.feed(room);
         self.published += length;
+        self.lines += 1;
         self.fanout
             .publish(feed, author, length, |out| plain::said(out, said));
+    }
+
+    /// The public lines since the last call, and how many they are.
+    pub fn take_records(&mut self, mut buffer: Vec<u8>) -> (Vec<u8>, u64) {
+        buffer.clear();
+        match &mut self.records {
+            Some(records) => std::mem::replace(records, (buffer, 0)),
+            None => (buffer, 0),
+        }
+    }
+
+    fn record(&mut self, room: &str, line: &Line) {
+        if let Some((records, count)) = &mut self.records {
+            let entry = record::Entry {
+                unix: line.at.wall.unix,
+                utc_offset_seconds: line.at.wall.offset,
+                room,
+                is_action: line.is_action,
+                name: line.name(),
+                text: line.text(),
+            };
+            record::format(records, entry);
+            *count += 1;
+        }
     }
 
     /// The feed of a room; made when it is first needed.

@@ -32,7 +32,7 @@ impl<S: Stream> Hub<S> {
         let connection = &mut self.connections[id as usize];
         if must_wait {
             connection.listed = true;
-            let has_ended = connection.read_on;
+            let has_ended = connection.hung_up;
             self.waiting.push(id);
             if has_ended && self.owes_reading(id) {
                 self.timers.set(id, self.now + limits::DRAIN);
@@ -125,19 +125,59 @@ impl<S: Stream> Hub<S> {
             self.post.relay(LOBBY_ID, id, line);
             return None;
         }
+        self.lines_in += 1;
+        let moment = self.moment();
         let Self {
             chat,
             post,
             scratch,
-            now,
             ..
         } = self;
         let command = plain::parse(line, scratch);
-        let listing = chat.command(id, command, *now, &mut |event| post.deliver(event));
-        while let Some(id) = self.post.dismissed.pop() {
-            self.end(id, Why::Quit);
-        }
+        let listing = chat.command(id, command, moment, &mut |event| post.deliver(event));
+        self.see_to_dismissed();
+        self.report();
         listing
+    }
+
+    /// Sees those out whom the rules have dismissed.
+    pub(super) fn see_to_dismissed(&mut self) {
+        while let Some((id, reason)) = self.post.dismissed.pop() {
+            self.end(id, Why::Dismissed(reason));
+        }
+    }
+
+    /// Gives the figures to those who asked for them.
+    fn report(&mut self) {
+        while let Some(to) = self.post.reports.pop() {
+            let (behind, most_behind) = self.post.fanout.behind();
+            let inputs = self
+                .connections
+                .iter()
+                .map(|(_, connection)| connection.held())
+                .sum::<usize>();
+            let figures = Figures {
+                people: self.chat.people(),
+                visitors: self.chat.visitors(),
+                rooms: self.chat.rooms(),
+                lines_in: self.lines_in,
+                lines_out: self.post.lines,
+                per_second: self.rate.per_second(self.now),
+                behind,
+                most_behind,
+                skipped: self.post.fanout.skipped(),
+                memory: self.post.fanout.memory() + self.chat.memory() + inputs,
+                uptime: self.now - self.born,
+            };
+            self.post.tell(to, Notice::Figures(&figures));
+        }
+    }
+
+    pub(super) fn moment(&self) -> Moment {
+        Moment {
+            ticks: self.now,
+            wall: self.wall,
+        }
     }
 
     /// Goes on with a long answer, if there is one and its reader has nearly taken what there is.

@@ -4,7 +4,10 @@
 //! is clean; what goes out is one line with its newline.
 
 use super::clean;
-use crate::chat::{Command, Millis, Notice, Said};
+use crate::chat::names::{ALSO, Fault};
+use crate::chat::{Command, Figures, Line, Millis, Moment, Notice, Said, Wall};
+use crate::limits;
+use time::{OffsetDateTime, UtcOffset};
 
 /// Reads one line, without its end. `scratch` is used where the line had to be cleaned.
 pub fn parse<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Command<'a> {
@@ -22,13 +25,44 @@ pub fn parse<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Command<'a> {
 fn parse_command(command: &str) -> Command<'_> {
     let (word, rest) = command.split_once([' ', '\t']).unwrap_or((command, ""));
     let text = rest.trim();
+    let (first, more) = text.split_once([' ', '\t']).unwrap_or((text, ""));
+    let more = more.trim_start();
     match word.to_ascii_lowercase().as_str() {
         // What follows the one blank is the text as it is: somebody may draw with it.
         "me" => Command::Act(if text.is_empty() { "" } else { rest }),
-        "who" => Command::Who,
+        "msg" => Command::Msg {
+            name: first,
+            text: more,
+        },
+        "nick" => Command::Nick(text),
+        "join" => Command::Join {
+            room: first,
+            key: more,
+            keep: false,
+        },
+        "part" => Command::Part,
+        "rooms" => Command::Rooms,
+        "topic" => Command::Topic(text),
+        "key" => Command::Key(text),
+        "who" => Command::Who(text),
+        "history" => Command::History(text),
         "ping" => Command::Ping(rest),
+        "stats" => Command::Stats,
         "help" => Command::Help(text),
         "quit" => Command::Quit(text),
+        "pass" => Command::Pass(rest),
+        "admin" => Command::Admin(rest),
+        "kick" => Command::Kick {
+            name: first,
+            text: more,
+        },
+        "ban" => Command::Ban {
+            whom: first,
+            text: more,
+        },
+        "unban" => Command::Unban(text),
+        "bans" => Command::Bans,
+        "wall" => Command::Wall(text),
         _ => Command::Unknown(word),
     }
 }
@@ -37,8 +71,12 @@ fn parse_command(command: &str) -> Command<'_> {
 pub fn said_length(said: Said<'_>) -> usize {
     match said {
         Said::Text { name, text } | Said::Action { name, text } => name.len() + text.len() + 4,
-        Said::Entered { name } => name.len() + 16,
-        Said::Left { name, text } => name.len() + text.len() + 16,
+        Said::Entered { name } => name.len() + 32,
+        Said::Left { name, text } | Said::Wall { name, text } => name.len() + text.len() + 32,
+        Said::Renamed { old, new } => old.len() + new.len() + 32,
+        Said::Topic { name, topic } => name.len() + topic.len() + 32,
+        Said::Key { name, .. } => name.len() + 64,
+        Said::Kicked { name, by, text } => name.len() + by.len() + text.len() + 32,
     }
 }
 
@@ -48,8 +86,31 @@ pub fn said(out: &mut Vec<u8>, said: Said<'_>) {
         Said::Text { name, text } => put(out, &["<", name, "> ", text, "\n"]),
         Said::Action { name, text } => put(out, &["* ", name, " ", text, "\n"]),
         Said::Entered { name } => put(out, &["*** ", name, " entered\n"]),
-        Said::Left { name, text: "" } => put(out, &["*** ", name, " left\n"]),
-        Said::Left { name, text } => put(out, &["*** ", name, " left: ", text, "\n"]),
+        Said::Left { name, text } => put(out, &["*** ", name, " left", reason(text), text, "\n"]),
+        Said::Renamed { old, new } => put(out, &["*** ", old, " is now ", new, "\n"]),
+        Said::Topic { name, topic } => put(out, &["*** ", name, " set the topic: ", topic, "\n"]),
+        Said::Key { name, is_set: true } => {
+            put(out, &["*** ", name, " closed the room with a key\n"])
+        }
+        Said::Key {
+            name,
+            is_set: false,
+        } => put(out, &["*** ", name, " opened the room to all\n"]),
+        Said::Kicked { name, by, text } => {
+            put(
+                out,
+                &[
+                    "*** ",
+                    name,
+                    " was thrown out by ",
+                    by,
+                    reason(text),
+                    text,
+                    "\n",
+                ],
+            );
+        }
+        Said::Wall { name, text } => put(out, &["*** ", name, " to all: ", text, "\n"]),
     }
 }
 
@@ -57,43 +118,228 @@ pub fn said(out: &mut Vec<u8>, said: Said<'_>) {
 pub fn notice(out: &mut Vec<u8>, notice: Notice<'_>) {
     match notice {
         Notice::Welcome(text) => put(out, &[text, "\n"]),
-        Notice::Pong("") => put(out, &["*** pong\n"]),
-        Notice::Pong(text) => put(out, &["*** pong ", text, "\n"]),
-        Notice::Present { room, people } => {
-            let people = match people {
-                1 => "only you".to_owned(),
-                n => format!("{n} people"),
-            };
-            put(out, &["*** in ", room, ": ", &people, "\n"]);
+        Notice::Sent { to, text } => put(out, &["[-> ", to, "] ", text, "\n"]),
+        Notice::Message { from, text } => put(out, &["[", from, "] ", text, "\n"]),
+        Notice::Line { line, now } => history_line(out, line, now),
+        Notice::Figures(figures) => figure_lines(out, figures),
+        _ => {
+            out.extend_from_slice(b"*** ");
+            out.extend_from_slice(words(notice).as_bytes());
+            out.push(b'\n');
         }
+    }
+}
+
+/// What the server itself says to one person.
+fn words(notice: Notice<'_>) -> String {
+    match notice {
+        Notice::Welcome(_)
+        | Notice::Sent { .. }
+        | Notice::Message { .. }
+        | Notice::Line { .. }
+        | Notice::Figures(_) => String::new(),
+        Notice::PasswordNeeded => "this server has a password; say it with: /pass PASSWORD".into(),
+        Notice::WrongPassword => "that is not the password".into(),
+        Notice::TryLater(pause) => {
+            format!(
+                "too many wrong passwords from your address; wait {} s, then try again",
+                pause.div_ceil(1000)
+            )
+        }
+        Notice::NoPassword => "you are in already; no password is needed".into(),
+        Notice::AdminNow => "you are an admin now; /help lists what admins can do".into(),
+        Notice::AdminOnly => "only an admin can do that; /admin PASSWORD makes you one".into(),
+        Notice::NoAdmins => "this server has no password for admins".into(),
+        Notice::NotReading(name) => format!("{name} is not reading; your message was not sent"),
+        Notice::ThatIsYou => "that is you".into(),
+        Notice::NobodyCalled(name) => {
+            format!("nobody here is called {name}; /who lists who is here")
+        }
+        Notice::YouAreNow(name) => format!("you are now {name}"),
+        Notice::NameTaken(name) => {
+            format!("the name {name} is taken; choose another with: /nick NAME")
+        }
+        Notice::NameBanned(name) => {
+            format!("the name {name} is banned; choose another with: /nick NAME")
+        }
+        Notice::BadName(fault) => format!("a name {}", fault_words(fault)),
+        Notice::YouAreIn { room, name } => format!("you are in {room} as {name}"),
+        Notice::AlreadyIn(room) => format!("you are in {room} already"),
+        Notice::LobbyStays => {
+            "you are in #lobby, where everybody is who is nowhere else; /quit leaves".into()
+        }
+        Notice::NoRoom(room) => {
+            format!("there is no room {room}; /rooms lists them, /join ROOM makes one")
+        }
+        Notice::BadRoom(fault) => format!("the name of a room {}", fault_words(fault)),
+        Notice::KeyNeeded(room) => {
+            format!("{room} is closed; who knows its key enters with: /join {room} KEY")
+        }
+        Notice::WrongKey(room) => format!("that is not the key of {room}"),
+        Notice::LobbyHasNoKey => {
+            "#lobby is open to all; make a room of your own with: /join ROOM".into()
+        }
+        Notice::BadKey => format!("a key is one word of at most {} bytes", limits::KEY),
+        Notice::NotYours(room) => {
+            format!("only the first of those in {room}, or an admin, can set its topic and key")
+        }
+        Notice::Topic { room, topic: "" } => {
+            format!("{room} has no topic; its first can set one with: /topic TEXT")
+        }
+        Notice::Topic { room, topic } => format!("{room} is about: {topic}"),
+        Notice::TopicTooLong(most) => format!("topic too long: {most} bytes at most"),
+        Notice::Room {
+            name,
+            people,
+            has_key,
+            topic,
+        } => {
+            let key = if has_key { ", closed" } else { "" };
+            let about = if topic.is_empty() { "" } else { ": " };
+            format!("{name}, {}{key}{about}{topic}", count(people))
+        }
+        Notice::Pong("") => "pong".into(),
+        Notice::Pong(text) => format!("pong {text}"),
+        Notice::Present { room, people } => format!("in {room}: {}", count(people)),
         Notice::Person { name, is_you, idle } => {
-            let you = if is_you { " (you)" } else { "" };
-            put(out, &["*** ", name, you, ", idle ", &age(idle), "\n"]);
+            format!(
+                "{name}{}, idle {}",
+                if is_you { " (you)" } else { "" },
+                age(idle)
+            )
         }
-        Notice::Help { usage, about } => put(out, &["*** ", usage, " ", about, "\n"]),
-        Notice::UnknownCommand(word) => put(
-            out,
-            &[
-                "*** there is no command /",
-                word,
-                "; /help lists them, and //",
-                word,
-                " says /",
-                word,
-                "\n",
-            ],
-        ),
-        Notice::Usage(usage) => put(
-            out,
-            &["*** something is missing; the command is: ", usage, "\n"],
-        ),
-        Notice::LineTooLong(max) => {
-            put(
-                out,
-                &["*** line too long: ", &max.to_string(), " bytes at most\n"],
-            );
+        Notice::Earlier => "earlier:".into(),
+        Notice::Now => "now:".into(),
+        Notice::NoHistory(room) => format!("nothing was said in {room} yet"),
+        Notice::Help { usage, about } => format!("{usage} {about}"),
+        Notice::UnknownCommand(word) => {
+            format!("there is no command /{word}; /help lists them, and //{word} says /{word}")
         }
-        Notice::Closing => put(out, &["*** the server is closing\n"]),
+        Notice::Usage(usage) => format!("something is missing or wrong; the command is: {usage}"),
+        Notice::YouWereKicked { by, text } => {
+            format!("you were thrown out by {by}{}{text}", reason(text))
+        }
+        Notice::YouAreBanned => "you are banned here".into(),
+        Notice::Banned(place) => format!("{place} is banned; lift it with: /unban {place}"),
+        Notice::BannedName { name, ip: Some(ip) } => {
+            format!("the name {name} is banned; the address too with: /ban {ip}")
+        }
+        Notice::BannedName { name, ip: None } => {
+            format!("the name {name} is banned; lift it with: /unban {name}")
+        }
+        Notice::Unbanned(whom) => format!("{whom} is banned no more"),
+        Notice::NotBanned(whom) => format!("{whom} is not banned; /bans lists who is"),
+        Notice::BadBan(text) => {
+            format!("{text} is neither a name nor an address that can be banned")
+        }
+        Notice::NoBans => "nobody is banned".into(),
+        Notice::TooManyBans => format!(
+            "there are {} bans already; lift some with: /unban",
+            limits::BANS
+        ),
+        Notice::Ban { whom, by } => format!("{whom}, by {by}"),
+        Notice::LineTooLong(most) => format!("line too long: {most} bytes at most"),
+        Notice::Closing => "the server is closing".into(),
+    }
+}
+
+/// What keeps a text from being the name of somebody or something.
+fn fault_words(fault: Fault) -> String {
+    match fault {
+        Fault::Empty => "cannot be empty".into(),
+        Fault::TooLong(length) => format!(
+            "has {} characters at most; that one has {length}",
+            limits::NAME
+        ),
+        Fault::Character(c) if c.is_control() || c.is_whitespace() => {
+            format!("is one word of letters, digits and {ALSO}")
+        }
+        Fault::Character(c) => format!("cannot have {c:?} in it, only letters, digits and {ALSO}"),
+        Fault::Reserved => "cannot look like an address or a guest's number".into(),
+    }
+}
+
+/// Appends a line that was said earlier, with its time.
+fn history_line(out: &mut Vec<u8>, line: &Line, now: Moment) {
+    let when = when(line.at, now);
+    match line.is_action {
+        true => put(
+            out,
+            &["[", &when, "] * ", line.name(), " ", line.text(), "\n"],
+        ),
+        false => put(
+            out,
+            &["[", &when, "] <", line.name(), "> ", line.text(), "\n"],
+        ),
+    }
+}
+
+/// Appends the answer to `/stats`.
+fn figure_lines(out: &mut Vec<u8>, figures: &Figures) {
+    let Figures {
+        people,
+        visitors,
+        rooms,
+        lines_in,
+        lines_out,
+        per_second,
+        behind,
+        most_behind,
+        skipped,
+        memory,
+        uptime,
+    } = *figures;
+    let at_the_door = if visitors > 0 {
+        format!(", {visitors} at the door")
+    } else {
+        String::new()
+    };
+    let last = if behind > 0 {
+        format!(", the last by {most_behind} bytes")
+    } else {
+        String::new()
+    };
+    for line in [
+        format!("up for {}", age(uptime)),
+        format!("people: {people}{at_the_door}; rooms: {rooms}"),
+        format!("lines: {lines_in} in, {lines_out} out, {per_second} delivered a second"),
+        format!("readers behind: {behind}{last}; lines skipped: {skipped}"),
+        format!("memory queued or kept: {memory} bytes"),
+    ] {
+        put(out, &["*** ", &line, "\n"]);
+    }
+}
+
+/// When something was, as people say it: the time, with the day if that was another; where the clock is not
+/// set, how long ago.
+fn when(at: Moment, now: Moment) -> String {
+    let (then, today) = (local(at.wall), local(now.wall));
+    match then.zip(today) {
+        None if at.ticks == 0 => "some time ago".into(),
+        None => format!("{} ago", age(now.ticks.saturating_sub(at.ticks))),
+        Some((then, today)) if then.date() == today.date() => {
+            format!("{:02}:{:02}", then.hour(), then.minute())
+        }
+        Some((then, _)) => format!("{} {:02}:{:02}", then.date(), then.hour(), then.minute()),
+    }
+}
+
+/// The local date and time, if the clock is set.
+fn local(wall: Wall) -> Option<OffsetDateTime> {
+    let offset = UtcOffset::from_whole_seconds(wall.offset).ok()?;
+    let time = OffsetDateTime::from_unix_timestamp(wall.unix).ok()?;
+    Some(time.to_offset(offset)).filter(|_| wall.is_set())
+}
+
+/// Between what happened and the words that were said to it.
+fn reason(text: &str) -> &'static str {
+    if text.is_empty() { "" } else { ": " }
+}
+
+fn count(people: usize) -> String {
+    match people {
+        1 => "1 person".into(),
+        n => format!("{n} people"),
     }
 }
 
@@ -142,8 +388,8 @@ mod tests {
             (b"/ME  waves ", Command::Act(" waves ")),
             (b"/me", Command::Act("")),
             (b"/me  ", Command::Act("")),
-            (b"/who", Command::Who),
-            (b"/who\t", Command::Who),
+            (b"/who", Command::Who("")),
+            (b"/who\t", Command::Who("")),
             (b"/ping a b", Command::Ping("a b")),
             (b"/help /me", Command::Help("/me")),
             (b"/quit so long", Command::Quit("so long")),

@@ -44,6 +44,8 @@ fn clean_environment(command: &mut Command) {
         }
     }
     command.stdin(Stdio::null());
+    // Newcomers are told what was said before only where a test asks for it.
+    command.env("SNUG_HISTORY", "0");
 }
 
 /// Runs `snug` with `arguments`, which must make it end by itself.

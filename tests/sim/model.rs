@@ -123,8 +123,10 @@ pub struct Person {
     quiet: usize,
     /// Its connection was reset.
     pub lost: bool,
-    /// It was closed for being too slow.
+    /// It was closed for being too slow, or for leaving its answers unread.
     cut: bool,
+    /// It left for another reason than its own wish.
+    forced: bool,
     /// When its end was first possible.
     ending: Option<Millis>,
     shut: bool,
@@ -161,6 +163,7 @@ impl Person {
             quiet: 0,
             lost: false,
             cut: false,
+            forced: false,
             ending: None,
             shut: false,
         }
@@ -341,6 +344,8 @@ impl Model {
         let person = &mut self.people[who];
         person.deaf = true;
         person.lost = true;
+        // It holds nobody up any longer; whether somebody else does shows at the turn's end.
+        self.held = self.held.filter(|&(holder, _)| holder != who);
     }
 
     /// The server says goodbye.
@@ -519,7 +524,7 @@ impl Model {
             }
         }
         match origin {
-            Origin::Unix { number } => format!("unix:{number}").into_bytes(),
+            Origin::Unix { number, .. } => format!("unix:{number}").into_bytes(),
             Origin::Ip { ip, port } => {
                 let name = ip.to_string().into_bytes();
                 match (self.names.contains_key(&name), ip.is_ipv6()) {
@@ -558,16 +563,18 @@ impl Model {
             Some((index, Effect::End)) if word.is_empty() => Some(*index),
             _ => None,
         };
-        let by_force = word.is_empty() && (person.lost || self.may_be_cut(person));
+        let by_force = word.is_empty()
+            && (person.lost || self.may_be_cut(person) || self.is_abandoned(person));
         assert!(
             effect.is_some() || by_force,
             "client {who} left, but was to do this: {next:?}; it said {}",
             show(word)
         );
+        let forced = effect.is_none() || self.is_abandoned(person);
         let at = self.room.len();
         self.publish(who, effect, line);
         let person = &mut self.people[who];
-        person.doomed |= by_force;
+        person.forced = forced;
         person.left = at;
         person.standing = Standing::Left;
         person.deaf = true;
@@ -714,7 +721,8 @@ impl Model {
                     self.check_order(who, index, line);
                     return self.listed(who, name, is_you, line);
                 }
-                self.end_listing(who);
+                self.end_listing(who)
+                    .unwrap_or_else(|complaint| panic!("{complaint}"));
                 continue;
             }
             self.check_order(who, index, line);
@@ -869,24 +877,28 @@ impl Model {
     }
 
     /// Whoever was there from its first line to its last was named.
-    fn end_listing(&mut self, who: Who) {
+    fn end_listing(&mut self, who: Who) -> Result<(), String> {
         let Some(listing) = self.people[who].listing.take() else {
-            return;
+            return Ok(());
         };
         self.people[who].answered += 1;
         self.people[who].questions -= 1;
         if self.people[who].is_blurred() {
-            return;
+            return Ok(());
         }
-        for (other, person) in self.people.iter().enumerate() {
-            let stayed = person.standing != Standing::Refused
-                && !person.name.is_empty()
+        let stayed = |person: &Person| {
+            !person.name.is_empty()
                 && person.entered <= listing.first
-                && person.left >= listing.last;
-            assert!(
-                !stayed || listing.seen.contains(&other),
-                "client {who} was not told of client {other}"
-            );
+                && person.left >= listing.last
+        };
+        let mut there = self
+            .people
+            .iter()
+            .enumerate()
+            .filter(|(_, person)| stayed(person));
+        match there.find(|(other, _)| !listing.seen.contains(other)) {
+            Some((other, _)) => Err(format!("client {who} was not told of client {other}")),
+            None => Ok(()),
         }
     }
 
@@ -934,7 +946,7 @@ impl Model {
             return;
         }
         assert!(
-            may_be_cut || person.lost,
+            may_be_cut || person.lost || person.forced,
             "client {who}'s stream ended{}; {}",
             if has_reason { "" } else { " without a reason" },
             complaint.unwrap_or_default(),
@@ -975,7 +987,7 @@ impl Model {
         if self.stopping.is_some() {
             return Ok(());
         }
-        self.end_listing(who);
+        self.end_listing(who)?;
         let person = &self.people[who];
         for entry in &person.effects[person.answered..] {
             if entry.effect.is_private() {
@@ -998,6 +1010,12 @@ impl Model {
             (Slow::Wait, true) => person.doomed || person.excused || self.blurred,
             (Slow::Skip, true) | (Slow::Close, _) => far,
         }
+    }
+
+    /// Whether it has ended its side, but leaves answers unread for too long.
+    fn is_abandoned(&self, person: &Person) -> bool {
+        let since = person.ending.filter(|_| person.questions > 0);
+        since.is_some_and(|since| self.now >= since + limits::DRAIN)
     }
 
     /// The server has let go of a stream.
@@ -1064,7 +1082,8 @@ impl Model {
             far |= high > backlog && !person.passed;
             // Of a bus's newcomers, and of what it owes those who have ended, more is known later.
             let refused = person.standing == Standing::Arriving && person.refusal.0;
-            let counts = !(person.shut || person.deaf && self.config.bare || refused);
+            let counts =
+                !(person.shut || person.lost || person.deaf && self.config.bare || refused);
             if low > backlog && !person.excused && counts {
                 held = Some((who, low));
             }

@@ -120,6 +120,10 @@ fn draw_config(rng: &mut Rng) -> Config {
     let bare = rng.one_in(3);
     let slow = [Slow::Skip, Slow::Close, Slow::Wait][rng.weighted(&[45, 20, 35])];
     Config {
+        history: 0,
+        password: None,
+        admin_password: None,
+        records: false,
         welcome: "Welcome to this chatroom!".into(),
         bare,
         max_clients: if rng.one_in(5) {
@@ -185,7 +189,14 @@ impl World {
 
     /// The witness comes, there are so many events, then the end.
     pub fn run(&mut self, events: usize) {
-        self.connect(Origin::Unix { number: 0 }, Mood::Eager, 0);
+        self.connect(
+            Origin::Unix {
+                number: 0,
+                own: false,
+            },
+            Mood::Eager,
+            0,
+        );
         self.turn();
         let mut next_quiet = self.temper.quiet;
         while self.events < events {
@@ -276,7 +287,7 @@ impl World {
             3 => IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 0, self.rng.between(1, 2) as u16]),
             _ => {
                 let mood = self.mood();
-                return (Origin::Unix { number }, mood, self.temper.short);
+                return (Origin::Unix { number, own: false }, mood, self.temper.short);
             }
         };
         let mood = self.mood();

@@ -1,0 +1,177 @@
+//! Who must stay outside, and who tries too often to come in.
+
+use super::event::Origin;
+use crate::limits::{self, Millis};
+use std::collections::HashMap;
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+
+/// An address as far as it stands for one place: an IPv6 address up to its /64, which is what one
+/// household is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    V4(std::net::Ipv4Addr),
+    V6(u64),
+    /// All Unix sockets.
+    Here,
+}
+
+impl From<IpAddr> for Place {
+    fn from(ip: IpAddr) -> Self {
+        match ip.to_canonical() {
+            IpAddr::V4(ip) => Self::V4(ip),
+            IpAddr::V6(ip) => Self::V6((ip.to_bits() >> 64) as u64),
+        }
+    }
+}
+
+impl From<Origin> for Place {
+    fn from(origin: Origin) -> Self {
+        origin.ip().map_or(Self::Here, Self::from)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::V4(ip) => ip.fmt(f),
+            Self::V6(high) => write!(f, "{}/64", Ipv6Addr::from_bits(u128::from(high) << 64)),
+            Self::Here => f.write_str("unix"),
+        }
+    }
+}
+
+/// Whom a ban concerns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// Whoever calls themselves so; case counts for nothing in ASCII.
+    Name(Box<str>),
+    /// Whoever comes from there.
+    Place(Place),
+}
+
+impl Whom {
+    /// Reads what an admin wrote: an address, an IPv6 network as [`Place`] shows it, or else a name.
+    pub fn read(text: &str) -> Self {
+        let address = text.strip_suffix("/64").unwrap_or(text);
+        match address.parse::<IpAddr>() {
+            Ok(ip) => Self::Place(ip.into()),
+            Err(_) => Self::Name(text.into()),
+        }
+    }
+
+    /// Whether it concerns somebody of that name, from that place.
+    pub fn concerns(&self, name: &str, place: Place) -> bool {
+        match self {
+            Self::Name(banned) => banned.eq_ignore_ascii_case(name),
+            Self::Place(banned) => *banned == place,
+        }
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Name(a), Self::Name(b)) => a.eq_ignore_ascii_case(b),
+            _ => self == other,
+        }
+    }
+}
+
+impl fmt::Display for Whom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Place(place) => place.fmt(f),
+        }
+    }
+}
+
+/// A ban, and who pronounced it.
+#[derive(Debug)]
+pub struct Ban {
+    pub whom: Whom,
+    pub by: Box<str>,
+}
+
+/// All bans, oldest first, [`limits::BANS`] at most. They last as long as the process.
+#[derive(Debug, Default)]
+pub struct Bans {
+    list: Vec<Ban>,
+}
+
+impl Bans {
+    /// Adds one, or says that there are too many. One that is there already is not added again.
+    pub fn add(&mut self, whom: Whom, by: &str) -> bool {
+        if self.list.iter().any(|ban| ban.whom.is_same(&whom)) {
+            return true;
+        }
+        let has_room = self.list.len() < limits::BANS;
+        if has_room {
+            self.list.push(Ban {
+                whom,
+                by: by.into(),
+            });
+        }
+        has_room
+    }
+
+    /// Lifts one. Whether there was any.
+    pub fn lift(&mut self, whom: &Whom) -> bool {
+        let before = self.list.len();
+        self.list.retain(|ban| !ban.whom.is_same(whom));
+        self.list.len() < before
+    }
+
+    /// Whether nobody may be called so.
+    pub fn bars_name(&self, name: &str) -> bool {
+        let bars = |ban: &Ban| matches!(&ban.whom, Whom::Name(banned) if banned.eq_ignore_ascii_case(name));
+        self.list.iter().any(bars)
+    }
+
+    /// Whether nobody may come from there.
+    pub fn bars_place(&self, place: Place) -> bool {
+        self.list.iter().any(|ban| ban.whom == Whom::Place(place))
+    }
+
+    pub fn list(&self) -> &[Ban] {
+        &self.list
+    }
+}
+
+/// Who said a wrong password lately: each wrong one doubles the pause before the next is looked at, for all who
+/// come from the same place. So a new connection is no new chance.
+#[derive(Debug, Default)]
+pub struct Tries {
+    /// How many were wrong, and when the next is looked at.
+    places: HashMap<Place, (u32, Millis)>,
+}
+
+impl Tries {
+    /// How long somebody from there must wait, if they must.
+    pub fn pause(&self, place: Place, now: Millis) -> Option<Millis> {
+        let &(_, until) = self.places.get(&place)?;
+        until.checked_sub(now).filter(|&pause| pause > 0)
+    }
+
+    /// One more was wrong.
+    pub fn wrong(&mut self, place: Place, now: Millis) {
+        if self.places.len() >= limits::TRIES {
+            self.places
+                .retain(|_, &mut (_, until)| until + limits::TRY_MEMORY > now);
+        }
+        if self.places.len() >= limits::TRIES {
+            self.places.clear();
+        }
+        let (count, until) = self.places.entry(place).or_default();
+        if *until + limits::TRY_MEMORY <= now {
+            *count = 0;
+        }
+        let pause = limits::TRY_PAUSE << (*count).min(16);
+        *until = now + pause.min(limits::TRY_PAUSE_MOST);
+        *count += 1;
+    }
+
+    /// One was right.
+    pub fn right(&mut self, place: Place) {
+        self.places.remove(&place);
+    }
+}

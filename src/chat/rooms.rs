@@ -1,0 +1,111 @@
+//! Rooms: what they are called, who is in them, what was said there.
+
+use super::history::History;
+use super::names::{self, Fault, Names};
+use super::{PersonId, RoomId};
+use slab::Slab;
+
+/// The room that everybody enters first, and that stays.
+pub const LOBBY: &str = "#lobby";
+/// Its number: the first.
+pub const LOBBY_ID: RoomId = 0;
+
+/// A room.
+#[derive(Debug)]
+pub struct Room {
+    /// With its `#`.
+    pub name: Box<str>,
+    /// What it is about; may be empty.
+    pub topic: Box<str>,
+    /// What opens it, if it is closed.
+    pub key: Option<Box<str>>,
+    /// Who is in it, the first to come first.
+    pub members: Vec<PersonId>,
+    pub history: History,
+}
+
+impl Room {
+    fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            topic: "".into(),
+            key: None,
+            members: Vec::new(),
+            history: History::default(),
+        }
+    }
+
+    /// Whether somebody may set topic and key: the first who came, of those still there.
+    pub fn is_keeper(&self, id: PersonId) -> bool {
+        self.members.first() == Some(&id)
+    }
+}
+
+/// All rooms: those with somebody in them, and the lobby.
+#[derive(Debug)]
+pub struct Rooms {
+    rooms: Slab<Room>,
+    names: Names,
+}
+
+impl Default for Rooms {
+    fn default() -> Self {
+        let mut rooms = Self {
+            rooms: Slab::new(),
+            names: Names::default(),
+        };
+        let lobby = rooms.open(LOBBY);
+        debug_assert_eq!(lobby, LOBBY_ID);
+        rooms
+    }
+}
+
+impl Rooms {
+    /// The room of that name, as [`full_name`] gives it.
+    pub fn find(&self, name: &str) -> Option<RoomId> {
+        self.names.find(name, |id| &self.rooms[id as usize].name)
+    }
+
+    /// Makes a room, of a name that none has.
+    pub fn open(&mut self, name: &str) -> RoomId {
+        let id = self.rooms.insert(Room::new(name)) as RoomId;
+        self.names.insert(id, |id| &self.rooms[id as usize].name);
+        id
+    }
+
+    /// Forgets a room.
+    pub fn close(&mut self, id: RoomId) {
+        let room = self.rooms.remove(id as usize);
+        self.names.remove(id, &room.name);
+    }
+
+    /// A room that is there.
+    pub fn get(&self, id: RoomId) -> &Room {
+        &self.rooms[id as usize]
+    }
+
+    /// A room that is there, to change.
+    pub fn get_mut(&mut self, id: RoomId) -> &mut Room {
+        &mut self.rooms[id as usize]
+    }
+
+    /// All of them, in the order of their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (RoomId, &Room)> {
+        self.rooms.iter().map(|(id, room)| (id as RoomId, room))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.rooms.len()
+    }
+}
+
+/// What a room is called in full, from what somebody wrote, with or without the `#`.
+pub fn full_name(text: &str) -> Result<String, Fault> {
+    let name = text.strip_prefix('#').unwrap_or(text);
+    // What is reserved among people is free for rooms.
+    match names::check(name) {
+        Ok(()) | Err(Fault::Reserved) => Ok(format!("#{name}")),
+        Err(fault) => Err(fault),
+    }
+}

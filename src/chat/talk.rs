@@ -1,0 +1,340 @@
+//! Commands for everybody: names, talk, rooms.
+
+use super::names::Fault;
+use super::rooms::full_name;
+use super::*;
+
+impl Chat {
+    /// Publishes a line in the room that somebody is in, and keeps it.
+    pub(super) fn say(
+        &mut self,
+        id: PersonId,
+        is_action: bool,
+        text: &str,
+        now: Moment,
+        emit: &mut impl FnMut(Event<'_>),
+    ) {
+        let Some(person) = self.people.get(id as usize).and_then(Option::as_ref) else {
+            return;
+        };
+        let (name, room_id) = (&*person.name, person.room);
+        let said = match is_action {
+            true => Said::Action { name, text },
+            false => Said::Text { name, text },
+        };
+        emit(Event::Publish {
+            room: room_id,
+            author: Some(id),
+            said,
+        });
+        let room = self.rooms.get_mut(room_id);
+        let line = Line::new(now, is_action, name, text);
+        // What is said behind a key is not public.
+        if room.key.is_none() {
+            emit(Event::Record {
+                room: &room.name,
+                line: &line,
+            });
+        }
+        room.history.push(line);
+    }
+
+    pub(super) fn whisper(
+        &mut self,
+        id: PersonId,
+        name: &str,
+        text: &str,
+        emit: &mut impl FnMut(Event<'_>),
+    ) {
+        if name.is_empty() || text.is_empty() {
+            return emit(tell(id, Notice::Usage(help::usage("msg"))));
+        }
+        match self.find(name) {
+            None => emit(tell(id, Notice::NobodyCalled(name))),
+            Some(to) if to == id => emit(tell(id, Notice::ThatIsYou)),
+            Some(to) => emit(Event::Whisper {
+                from: id,
+                to,
+                from_name: name_of(&self.people, id),
+                to_name: name_of(&self.people, to),
+                text,
+            }),
+        }
+    }
+
+    pub(super) fn rename(&mut self, id: PersonId, name: &str, emit: &mut impl FnMut(Event<'_>)) {
+        match names::check(name) {
+            Err(Fault::Empty) => return emit(tell(id, Notice::Usage(help::usage("nick")))),
+            Err(fault) => return emit(tell(id, Notice::BadName(fault))),
+            Ok(()) => {}
+        }
+        if self.bans.bars_name(name) {
+            return emit(tell(id, Notice::NameBanned(name)));
+        }
+        if self.find(name).is_some_and(|other| other != id) {
+            return emit(tell(id, Notice::NameTaken(name)));
+        }
+        self.names.remove(id, name_of(&self.people, id));
+        let Some(person) = self.people.get_mut(id as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        let old = std::mem::replace(&mut person.name, name.into());
+        person.is_named = true;
+        self.names.insert(id, |id| name_of(&self.people, id));
+        emit(tell(id, Notice::YouAreNow(name)));
+        let Some(person) = self.person(id).filter(|_| *old != *name) else {
+            return;
+        };
+        for room in person.rooms() {
+            if self.rooms.get(room).members.len() <= limits::ANNOUNCED {
+                let said = Said::Renamed {
+                    old: &old,
+                    new: name,
+                };
+                emit(Event::Publish {
+                    room,
+                    author: Some(id),
+                    said,
+                });
+            }
+        }
+    }
+
+    pub(super) fn join(
+        &mut self,
+        id: PersonId,
+        room: &str,
+        key: &str,
+        keep: bool,
+        now: Moment,
+        emit: &mut impl FnMut(Event<'_>),
+    ) {
+        let name = match full_name(room) {
+            Err(Fault::Empty) => return emit(tell(id, Notice::Usage(help::usage("join")))),
+            Err(fault) => return emit(tell(id, Notice::BadRoom(fault))),
+            Ok(name) => name,
+        };
+        let found = self.rooms.find(&name);
+        let Some(person) = self.person(id) else {
+            return;
+        };
+        if found == Some(person.room) {
+            return emit(tell(
+                id,
+                Notice::AlreadyIn(&self.rooms.get(person.room).name),
+            ));
+        }
+        if let Some(room) = found
+            .filter(|&room| !person.is_in(room))
+            .map(|room| self.rooms.get(room))
+            && let Some(needed) = &room.key
+            && **needed != *key
+            && !person.is_admin
+        {
+            let notice = if key.is_empty() {
+                Notice::KeyNeeded(&room.name)
+            } else {
+                Notice::WrongKey(&room.name)
+            };
+            return emit(tell(id, notice));
+        }
+        let room = found.unwrap_or_else(|| {
+            let room = self.rooms.open(&name);
+            let past = self.past.remove(&name.to_ascii_lowercase());
+            self.rooms.get_mut(room).history = past.unwrap_or_default();
+            room
+        });
+        self.go(id, room, keep, now, emit);
+    }
+
+    pub(super) fn part(&mut self, id: PersonId, now: Moment, emit: &mut impl FnMut(Event<'_>)) {
+        match self.person(id).map(|person| (person.room, &person.others)) {
+            Some((LOBBY_ID, None)) => emit(tell(id, Notice::LobbyStays)),
+            Some((room, Some(_))) => self.drop_room(id, room, emit),
+            Some((_, None)) => self.go(id, LOBBY_ID, false, now, emit),
+            None => {}
+        }
+    }
+
+    /// Takes somebody to a room; the one they were in is left, unless they `keep` it.
+    fn go(
+        &mut self,
+        id: PersonId,
+        room: RoomId,
+        keep: bool,
+        now: Moment,
+        emit: &mut impl FnMut(Event<'_>),
+    ) {
+        let Some(person) = self.people.get_mut(id as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        let was_in = person.is_in(room);
+        let old = std::mem::replace(&mut person.room, room);
+        let others = person.others.get_or_insert_default();
+        others.retain(|&other| other != room);
+        if keep {
+            others.push(old);
+        }
+        if others.is_empty() {
+            person.others = None;
+        }
+        if !keep {
+            self.leave(id, old, Going::Leaves(""), emit);
+        }
+        let (room_name, topic) = (&*self.rooms.get(room).name, &*self.rooms.get(room).topic);
+        emit(tell(
+            id,
+            Notice::YouAreIn {
+                room: room_name,
+                name: name_of(&self.people, id),
+            },
+        ));
+        if !topic.is_empty() {
+            emit(tell(
+                id,
+                Notice::Topic {
+                    room: room_name,
+                    topic,
+                },
+            ));
+        }
+        if !was_in {
+            self.enter(id, room, now, emit);
+        }
+    }
+
+    /// Takes somebody, who is in others too, out of a room.
+    fn drop_room(&mut self, id: PersonId, room: RoomId, emit: &mut impl FnMut(Event<'_>)) {
+        let Some(person) = self.people.get_mut(id as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        if let Some(next) = person.others.as_mut().and_then(|others| others.pop()) {
+            person.room = next;
+        }
+        person.others.take_if(|others| others.is_empty());
+        self.leave(id, room, Going::Leaves(""), emit);
+    }
+
+    pub(super) fn topic(&mut self, id: PersonId, topic: &str, emit: &mut impl FnMut(Event<'_>)) {
+        let Some(person) = self.people.get(id as usize).and_then(Option::as_ref) else {
+            return;
+        };
+        let room_id = person.room;
+        let room = self.rooms.get_mut(room_id);
+        if topic.is_empty() {
+            return emit(tell(
+                id,
+                Notice::Topic {
+                    room: &room.name,
+                    topic: &room.topic,
+                },
+            ));
+        }
+        if !may_keep(person, id, room_id, room) {
+            return emit(tell(id, Notice::NotYours(&room.name)));
+        }
+        if topic.len() > limits::TOPIC {
+            return emit(tell(id, Notice::TopicTooLong(limits::TOPIC)));
+        }
+        room.topic = topic.into();
+        let said = Said::Topic {
+            name: &person.name,
+            topic,
+        };
+        emit(Event::Publish {
+            room: room_id,
+            author: None,
+            said,
+        });
+    }
+
+    pub(super) fn key(&mut self, id: PersonId, key: &str, emit: &mut impl FnMut(Event<'_>)) {
+        let Some(person) = self.people.get(id as usize).and_then(Option::as_ref) else {
+            return;
+        };
+        let room_id = person.room;
+        let room = self.rooms.get_mut(room_id);
+        if room_id == LOBBY_ID {
+            return emit(tell(id, Notice::LobbyHasNoKey));
+        }
+        if !may_keep(person, id, room_id, room) {
+            return emit(tell(id, Notice::NotYours(&room.name)));
+        }
+        if key.len() > limits::KEY || key.contains(char::is_whitespace) {
+            return emit(tell(id, Notice::BadKey));
+        }
+        let is_set = !key.is_empty();
+        room.key = is_set.then(|| key.into());
+        let said = Said::Key {
+            name: &person.name,
+            is_set,
+        };
+        emit(Event::Publish {
+            room: room_id,
+            author: None,
+            said,
+        });
+    }
+
+    pub(super) fn who(
+        &self,
+        id: PersonId,
+        room: &str,
+        emit: &mut impl FnMut(Event<'_>),
+    ) -> Option<Listing> {
+        let person = self.person(id)?;
+        let found = match (room, full_name(room)) {
+            ("", _) => Some(person.room),
+            (_, Ok(name)) => self.rooms.find(&name),
+            (_, Err(_)) => None,
+        };
+        let Some(room_id) = found else {
+            emit(tell(id, Notice::NoRoom(room)));
+            return None;
+        };
+        let room = self.rooms.get(room_id);
+        if room.key.is_some() && !person.is_in(room_id) && !person.is_admin {
+            emit(tell(id, Notice::KeyNeeded(&room.name)));
+            return None;
+        }
+        emit(tell(
+            id,
+            Notice::Present {
+                room: &room.name,
+                people: room.members.len(),
+            },
+        ));
+        Some(Listing::Who {
+            room: room_id,
+            from: 0,
+        })
+    }
+
+    pub(super) fn history(
+        &self,
+        id: PersonId,
+        count: &str,
+        now: Moment,
+        emit: &mut impl FnMut(Event<'_>),
+    ) {
+        let Some(person) = self.person(id) else {
+            return;
+        };
+        let count = match count {
+            "" => limits::HISTORY,
+            text => match text.parse() {
+                Ok(count @ 1..) => count,
+                _ => return emit(tell(id, Notice::Usage(help::usage("history")))),
+            },
+        };
+        match self.rooms.get(person.room) {
+            room if room.history.is_empty() => emit(tell(id, Notice::NoHistory(&room.name))),
+            _ => self.replay(id, person.room, count, now, emit),
+        }
+    }
+}
+
+/// Whether somebody may set a room's topic and key. The lobby is nobody's but the admins'.
+fn may_keep(person: &Person, id: PersonId, room_id: RoomId, room: &rooms::Room) -> bool {
+    person.is_admin || room_id != LOBBY_ID && room.is_keeper(id)
+}
