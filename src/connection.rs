@@ -34,6 +34,7 @@ impl fmt::Display for Why {
             Self::Dismissed(Reason::Quit) => f.write_str("quit"),
             Self::Dismissed(Reason::Kicked) => f.write_str("thrown out"),
             Self::Dismissed(Reason::Banned) => f.write_str("banned"),
+            Self::Dismissed(Reason::NoPassword) => f.write_str("said no password"),
             Self::Dismissed(Reason::WrongPassword) => f.write_str("too many wrong passwords"),
             Self::TooSlow => f.write_str("too slow"),
             Self::LineTooLong => f.write_str("line too long"),

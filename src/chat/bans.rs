@@ -4,7 +4,7 @@ use super::event::Origin;
 use crate::limits::{self, Millis};
 use std::collections::HashMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// An address as far as it stands for one place: an IPv6 address up to its /64, which is what one
 /// household is given.
@@ -31,6 +31,17 @@ impl From<Origin> for Place {
     }
 }
 
+impl Place {
+    /// Whether it is this machine.
+    fn is_local(self) -> bool {
+        match self {
+            Self::V4(ip) => ip.is_loopback(),
+            Self::V6(high) => high == 0,
+            Self::Here => true,
+        }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
@@ -51,10 +62,19 @@ pub enum Whom {
 }
 
 impl Whom {
-    /// Reads what an admin wrote: an address, an IPv6 network as [`Place`] shows it, or else a name.
+    /// Reads what an admin wrote: an address, with a port or without, an IPv6 network as [`Place`] shows it, or
+    /// else a name.
     pub fn read(text: &str) -> Self {
-        let address = text.strip_suffix("/64").unwrap_or(text);
-        match address.parse::<IpAddr>() {
+        let network = text
+            .strip_suffix("/64")
+            .and_then(|text| text.parse::<Ipv6Addr>().ok());
+        let socket = text.parse::<SocketAddr>().map(|address| address.ip());
+        match network
+            .map(IpAddr::V6)
+            .ok_or(())
+            .or(text.parse())
+            .or(socket)
+        {
             Ok(ip) => Self::Place(ip.into()),
             Err(_) => Self::Name(text.into()),
         }
@@ -137,23 +157,31 @@ impl Bans {
     }
 }
 
-/// Who said a wrong password lately: each wrong one doubles the pause before the next is looked at, for all who
+/// What a secret opens. Each has tries of its own, so that one which is known opens no way to guess another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Door {
+    Server,
+    Admin,
+    Room,
+}
+
+/// Who said something wrong at a door lately: each wrong one doubles the pause before the next is looked at, for all who
 /// come from the same place. So a new connection is no new chance.
 #[derive(Debug, Default)]
 pub struct Tries {
     /// How many were wrong, and when the next is looked at.
-    places: HashMap<Place, (u32, Millis)>,
+    places: HashMap<(Place, Door), (u32, Millis)>,
 }
 
 impl Tries {
     /// How long somebody from there must wait, if they must.
-    pub fn pause(&self, place: Place, now: Millis) -> Option<Millis> {
-        let &(_, until) = self.places.get(&place)?;
+    pub fn pause(&self, place: Place, door: Door, now: Millis) -> Option<Millis> {
+        let &(_, until) = self.places.get(&(place, door))?;
         until.checked_sub(now).filter(|&pause| pause > 0)
     }
 
     /// One more was wrong.
-    pub fn wrong(&mut self, place: Place, now: Millis) {
+    pub fn wrong(&mut self, place: Place, door: Door, now: Millis) {
         if self.places.len() >= limits::TRIES {
             self.places
                 .retain(|_, &mut (_, until)| until + limits::TRY_MEMORY > now);
@@ -161,17 +189,22 @@ impl Tries {
         if self.places.len() >= limits::TRIES {
             self.places.clear();
         }
-        let (count, until) = self.places.entry(place).or_default();
+        let (count, until) = self.places.entry((place, door)).or_default();
         if *until + limits::TRY_MEMORY <= now {
             *count = 0;
         }
         let pause = limits::TRY_PAUSE << (*count).min(16);
-        *until = now + pause.min(limits::TRY_PAUSE_MOST);
+        // Many who mean well may share this machine.
+        let most = match place.is_local() {
+            true => limits::TRY_PAUSE_LOCAL,
+            false => limits::TRY_PAUSE_MOST,
+        };
+        *until = now + pause.min(most);
         *count += 1;
     }
 
     /// One was right.
-    pub fn right(&mut self, place: Place) {
-        self.places.remove(&place);
+    pub fn right(&mut self, place: Place, door: Door) {
+        self.places.remove(&(place, door));
     }
 }

@@ -1,6 +1,6 @@
 //! Who may come in, who must go, and who decides it.
 
-use super::bans::Whom;
+use super::bans::{Door, Whom};
 use super::*;
 
 impl Chat {
@@ -18,7 +18,7 @@ impl Chat {
                 let Some(origin) = self.visitors.get(&id).map(|visitor| visitor.origin) else {
                     return;
                 };
-                if self.try_password(id, origin, password, &needed, now, emit) {
+                if self.try_secret(id, Door::Server, password, &needed, now, emit) {
                     self.visitors.remove(&id);
                     self.let_in(id, origin, now, emit);
                 } else if let Some(visitor) = self.visitors.get_mut(&id) {
@@ -56,10 +56,7 @@ impl Chat {
         if password.is_empty() {
             return emit(tell(id, Notice::Usage(help::usage("admin"))));
         }
-        let Some(origin) = self.person(id).map(|person| person.origin) else {
-            return;
-        };
-        if self.try_password(id, origin, password, &needed, now, emit) {
+        if self.try_secret(id, Door::Admin, password, &needed, now, emit) {
             if let Some(person) = self.people.get_mut(id as usize).and_then(Option::as_mut) {
                 person.is_admin = true;
             }
@@ -67,28 +64,57 @@ impl Chat {
         }
     }
 
-    /// Whether a password is right; if not, says so. Those who come from where wrong ones came must wait before
-    /// another is looked at.
-    fn try_password(
+    /// Whether somebody knows the key of a room, if it has one; if not, says so.
+    pub(super) fn try_key(
         &mut self,
         id: PersonId,
-        origin: Origin,
-        password: &str,
+        room: RoomId,
+        key: &str,
+        now: Moment,
+        emit: &mut impl FnMut(Event<'_>),
+    ) -> bool {
+        let room = self.rooms.get(room);
+        let Some(needed) = room.key.clone() else {
+            return true;
+        };
+        if key.is_empty() {
+            emit(tell(id, Notice::KeyNeeded(&room.name)));
+            return false;
+        }
+        self.try_secret(id, Door::Room, key, &needed, now, emit)
+    }
+
+    /// Whether a secret is right; if not, says so. Those who come from where wrong ones came must wait before
+    /// another is looked at.
+    fn try_secret(
+        &mut self,
+        id: PersonId,
+        door: Door,
+        said: &str,
         needed: &str,
         now: Moment,
         emit: &mut impl FnMut(Event<'_>),
     ) -> bool {
+        let visitor = self.visitors.get(&id).map(|visitor| visitor.origin);
+        let Some(origin) = visitor.or_else(|| Some(self.person(id)?.origin)) else {
+            return false;
+        };
         let place = Place::from(origin);
-        if let Some(pause) = self.tries.pause(place, now.ticks) {
+        if let Some(pause) = self.tries.pause(place, door, now.ticks) {
             emit(tell(id, Notice::TryLater(pause)));
             return false;
         }
-        let is_right = constant_time_eq::constant_time_eq(password.as_bytes(), needed.as_bytes());
-        if is_right {
-            self.tries.right(place);
-        } else {
-            self.tries.wrong(place, now.ticks);
-            emit(tell(id, Notice::WrongPassword));
+        let is_right = constant_time_eq::constant_time_eq(said.as_bytes(), needed.as_bytes());
+        match is_right {
+            true => self.tries.right(place, door),
+            false => self.tries.wrong(place, door, now.ticks),
+        }
+        if !is_right {
+            let notice = match door {
+                Door::Room => Notice::WrongKey,
+                Door::Server | Door::Admin => Notice::WrongPassword,
+            };
+            emit(tell(id, notice));
         }
         is_right
     }
@@ -103,8 +129,10 @@ impl Chat {
         if !self.is_admin(id, emit) {
             return;
         }
+        if name.is_empty() {
+            return emit(tell(id, Notice::Usage(help::usage("kick"))));
+        }
         match self.find(name) {
-            _ if name.is_empty() => emit(tell(id, Notice::Usage(help::usage("kick")))),
             None => emit(tell(id, Notice::NobodyCalled(name))),
             Some(whom) => {
                 let by = name_of(&self.people, id).to_owned();
@@ -160,6 +188,19 @@ impl Chat {
             .collect();
         for person in all {
             self.expel(person, &by, why, Reason::Banned, emit);
+        }
+        let at_the_door = self
+            .visitors
+            .iter()
+            .filter(|(_, visitor)| whom.concerns("", visitor.origin.into()));
+        let visitors: Vec<PersonId> = at_the_door.map(|(&id, _)| id).collect();
+        for visitor in visitors {
+            self.visitors.remove(&visitor);
+            emit(tell(visitor, Notice::YouAreBanned));
+            emit(Event::Dismiss {
+                person: visitor,
+                reason: Reason::Banned,
+            });
         }
     }
 

@@ -110,7 +110,7 @@ pub enum Event<'a> {
         said: Said<'a>,
     },
     /// A line that stays: for the history's file.
-    Record { room: &'a str, line: &'a Line },
+    Record { room: &'a str, line: Line<'a> },
     /// One person gets a line.
     Tell { to: PersonId, notice: Notice<'a> },
     /// One person speaks to another; each gets their line, unless the other does not read.
@@ -140,6 +140,8 @@ pub enum Reason {
     Kicked,
     Banned,
     WrongPassword,
+    /// Said no password for too long.
+    NoPassword,
 }
 
 /// A line for a room.
@@ -249,8 +251,13 @@ pub enum Notice<'a> {
     NoRoom(&'a str),
     BadRoom(super::names::Fault),
     KeyNeeded(&'a str),
-    WrongKey(&'a str),
+    WrongKey,
     LobbyHasNoKey,
+    /// The key of a room, for those who may set it.
+    Key {
+        room: &'a str,
+        key: Option<&'a str>,
+    },
     BadKey,
     NotYours(&'a str),
     Topic {
@@ -271,7 +278,7 @@ pub enum Notice<'a> {
         room: &'a str,
         people: usize,
     },
-    /// One of those present; idle since they last said anything, or came.
+    /// One of those present; idle since they last sent anything, or came.
     Person {
         name: &'a str,
         is_you: bool,
@@ -281,7 +288,7 @@ pub enum Notice<'a> {
     Earlier,
     /// … each line of it, …
     Line {
-        line: &'a Line,
+        line: Line<'a>,
         now: Moment,
     },
     /// … and ends.

@@ -29,12 +29,12 @@ const COMMANDS: [Entry; 22] = [
     (
         "topic",
         "/topic [TEXT]",
-        "says what the room is about, or sets it if you were its first",
+        "says what the room is about, or sets it if you have been there longest; - takes it away",
     ),
     (
         "key",
         "/key [KEY]",
-        "closes the room to all who do not know KEY, or opens it again, if you were its first",
+        "closes the room to all who do not know KEY, if you have been there longest; - opens it",
     ),
     (
         "history",

@@ -5,74 +5,156 @@ use crate::limits;
 use std::collections::VecDeque;
 
 /// A public line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line<'a> {
     /// When it was said. `ticks` is 0 for a line of an earlier run.
     pub at: Moment,
     /// `/me TEXT`.
     pub is_action: bool,
-    /// The name and, behind it, the text.
-    both: Box<str>,
-    name_length: u32,
+    pub name: &'a str,
+    pub text: &'a str,
 }
 
-impl Line {
-    pub fn new(at: Moment, is_action: bool, name: &str, text: &str) -> Self {
-        let mut both = String::with_capacity(name.len() + text.len());
-        both.push_str(name);
-        both.push_str(text);
-        Self {
-            at,
-            is_action,
-            both: both.into(),
-            name_length: name.len() as u32,
-        }
-    }
-
-    /// Who said it.
-    pub fn name(&self) -> &str {
-        &self.both[..self.name_length as usize]
-    }
-
-    /// What they said.
-    pub fn text(&self) -> &str {
-        &self.both[self.name_length as usize..]
-    }
-
-    /// Bytes of memory held.
-    pub fn memory(&self) -> usize {
-        size_of::<Self>() + self.both.len()
-    }
-}
-
-/// The last lines of a room, [`limits::HISTORY`] at most; oldest first.
+/// The last lines of a room, [`limits::HISTORY`] at most; oldest first. Names and texts stand one behind the
+/// other in one buffer: rooms that are talked in allocate nothing.
 #[derive(Debug, Default)]
 pub struct History {
-    lines: VecDeque<Line>,
+    entries: VecDeque<Entry>,
+    /// The names and texts of all `entries`, behind `dead` bytes of lines that are gone.
+    texts: String,
+    dead: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    at: Moment,
+    name: u32,
+    text: u32,
+    is_action: bool,
+    /// Said behind a key.
+    is_private: bool,
+}
+
+impl Entry {
+    fn len(&self) -> usize {
+        (self.name + self.text) as usize
+    }
 }
 
 impl History {
     /// Adds the newest line.
-    pub fn push(&mut self, line: Line) {
-        if self.lines.len() == limits::HISTORY {
-            self.lines.pop_front();
+    pub fn push(&mut self, line: Line<'_>, is_private: bool) {
+        if self.entries.len() == limits::HISTORY
+            && let Some(oldest) = self.entries.pop_front()
+        {
+            self.dead += oldest.len();
         }
-        self.lines.push_back(line);
+        if self.dead > self.texts.len() / 2 {
+            self.texts.drain(..std::mem::take(&mut self.dead));
+        }
+        self.texts.push_str(line.name);
+        self.texts.push_str(line.text);
+        self.entries.push_back(Entry {
+            at: line.at,
+            name: line.name.len() as u32,
+            text: line.text.len() as u32,
+            is_action: line.is_action,
+            is_private,
+        });
     }
 
     /// The newest `n`, oldest first.
-    pub fn last(&self, n: usize) -> impl Iterator<Item = &Line> {
-        self.lines.range(self.lines.len().saturating_sub(n)..)
+    pub fn last(&self, n: usize) -> impl Iterator<Item = Line<'_>> {
+        self.lines()
+            .map(|(line, _)| line)
+            .skip(self.entries.len().saturating_sub(n))
     }
 
-    /// Bytes of memory held.
-    pub fn memory(&self) -> usize {
-        let spare = self.lines.capacity() - self.lines.len();
-        spare * size_of::<Line>() + self.lines.iter().map(Line::memory).sum::<usize>()
+    /// Forgets what was said behind a key: the room is opened to all.
+    pub fn forget_private(&mut self) {
+        let mut public = Self::default();
+        for (line, is_private) in self.lines() {
+            if !is_private {
+                public.push(line, false);
+            }
+        }
+        *self = public;
     }
 
     /// Whether nothing was said.
     pub fn is_empty(&self) -> bool {
-        self.lines.is_empty()
+        self.entries.is_empty()
+    }
+
+    /// Bytes of memory held.
+    pub fn memory(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry>() + self.texts.capacity()
+    }
+
+    /// All lines, oldest first, and whether each was said behind a key.
+    fn lines(&self) -> impl Iterator<Item = (Line<'_>, bool)> {
+        let mut rest = &self.texts[self.dead..];
+        self.entries.iter().map(move |entry| {
+            let (both, behind) = rest.split_at(entry.len());
+            rest = behind;
+            let (name, text) = both.split_at(entry.name as usize);
+            let line = Line {
+                at: entry.at,
+                is_action: entry.is_action,
+                name,
+                text,
+            };
+            (line, entry.is_private)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line<'a>(name: &'a str, text: &'a str) -> Line<'a> {
+        Line {
+            at: Moment::default(),
+            is_action: false,
+            name,
+            text,
+        }
+    }
+
+    #[test]
+    fn the_last_lines_are_kept_and_no_others() {
+        let mut history = History::default();
+        let texts: Vec<String> = (0..1_000).map(|n| format!("line {n} é")).collect();
+        for (n, text) in texts.iter().enumerate() {
+            history.push(line("Zoë", text), false);
+            let kept = (n + 1).min(limits::HISTORY);
+            let from = n + 1 - kept;
+            let lines: Vec<_> = history.last(usize::MAX).map(|line| line.text).collect();
+            assert_eq!(
+                lines,
+                texts[from..=n]
+                    .iter()
+                    .map(String::as_str)
+                    .collect::<Vec<_>>()
+            );
+            assert!(history.last(3).all(|line| line.name == "Zoë"));
+        }
+        assert_eq!(history.last(3).count(), 3);
+        assert!(history.memory() < 16 << 10, "{} bytes", history.memory());
+    }
+
+    #[test]
+    fn what_was_said_behind_a_key_can_be_forgotten() {
+        let mut history = History::default();
+        for n in 0..200 {
+            history.push(
+                line("a", if n % 3 == 0 { "private" } else { "public" }),
+                n % 3 == 0,
+            );
+        }
+        history.forget_private();
+        assert!(history.last(usize::MAX).all(|line| line.text == "public"));
+        assert_eq!(history.last(usize::MAX).count(), 67);
     }
 }

@@ -57,7 +57,7 @@ struct Person {
     /// Has a name of their own, or only one that the server gave.
     is_named: bool,
     is_admin: bool,
-    /// When they last said anything, or came.
+    /// When they last sent anything, or came.
     active: Millis,
     /// The other rooms that they are in; `None` is empty.
     #[expect(
@@ -101,7 +101,11 @@ struct Visitor {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Listing {
     /// Those in a room, from this person's number on.
-    Who { room: RoomId, from: PersonId },
+    Who {
+        room: RoomId,
+        serial: u64,
+        from: PersonId,
+    },
     /// The rooms, from this number on.
     Rooms { from: RoomId },
     /// The bans, from this place in their list on.
@@ -134,17 +138,17 @@ impl Chat {
     }
 
     /// Adds a line of an earlier run to a room's history. Oldest first.
-    pub fn remember(&mut self, room: &str, line: Line) {
+    pub fn remember(&mut self, room: &str, line: Line<'_>) {
         let Ok(name) = rooms::full_name(room) else {
             return;
         };
         match self.rooms.find(&name) {
-            Some(id) => self.rooms.get_mut(id).history.push(line),
+            Some(id) => self.rooms.get_mut(id).history.push(line, false),
             None => self
                 .past
                 .entry(name.to_ascii_lowercase())
                 .or_default()
-                .push(line),
+                .push(line, false),
         }
     }
 
@@ -234,8 +238,8 @@ impl Chat {
         None
     }
 
-    /// Goes on with a long answer, by so many lines at most. Gives back what is still to come. Whoever is there from
-    /// the first piece to the last is named exactly once.
+    /// Goes on with a long answer, by so many lines at most. Gives back what is still to come. Whoever is in a
+    /// room from the first piece to the last is named exactly once.
     pub fn list(
         &self,
         id: PersonId,
@@ -245,7 +249,13 @@ impl Chat {
         emit: &mut impl FnMut(Event<'_>),
     ) -> Option<Listing> {
         match listing {
-            Listing::Who { room, from } => {
+            Listing::Who { room, serial, from } => {
+                // It may be gone, or closed, since the last piece.
+                let asker = self.person(id)?;
+                let there = self.rooms.get_same(room, serial)?;
+                if there.key.is_some() && !asker.is_in(room) && !asker.is_admin {
+                    return None;
+                }
                 let everybody = (0..).zip(&self.people).skip(from as usize);
                 let mut there = everybody.filter_map(|(at, person)| {
                     let person = person.as_ref().filter(|person| person.is_in(room))?;
@@ -256,7 +266,8 @@ impl Chat {
                     let (name, is_you) = (&*person.name, at == id);
                     emit(tell(id, Notice::Person { name, is_you, idle }));
                 }
-                there.next().map(|(from, _)| Listing::Who { room, from })
+                let (from, _) = there.next()?;
+                Some(Listing::Who { room, serial, from })
             }
             Listing::Rooms { from } => {
                 let mut rooms = self.rooms.iter().skip_while(|&(at, _)| at < from);
@@ -298,6 +309,11 @@ impl Chat {
     /// How many are at the door.
     pub fn visitors(&self) -> usize {
         self.visitors.len()
+    }
+
+    /// Whether somebody is at the door.
+    pub fn is_visitor(&self, id: PersonId) -> bool {
+        self.visitors.contains_key(&id)
     }
 
     /// How many rooms there are.

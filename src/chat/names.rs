@@ -8,6 +8,7 @@ use crate::limits;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::net::IpAddr;
+use unicode_width::UnicodeWidthChar as _;
 
 /// Characters of a name besides letters and digits (contract, section 2).
 pub const ALSO: &str = "_-.|^`{}";
@@ -25,29 +26,63 @@ pub enum Fault {
 }
 
 /// Whether somebody may call themselves so, or a room (there without its `#`).
+///
+/// Letters and digits of any script may bear marks (accents, vowel signs, a virama), which are invisible without them.
+/// What is drawn as nothing would let two names look the same.
 pub fn check(name: &str) -> Result<(), Fault> {
     if name.is_empty() {
         return Err(Fault::Empty);
     }
-    if let Some(c) = name
-        .chars()
-        .find(|&c| !c.is_alphanumeric() && !ALSO.contains(c))
-    {
-        return Err(Fault::Character(c));
+    let mut marks = MARKS;
+    for c in name.chars() {
+        let is_mark = c.width() == Some(0);
+        let is_visible = c.is_alphanumeric() || ALSO.contains(c);
+        marks = match is_mark {
+            true if !is_blank(c) && !c.is_control() => marks + 1,
+            false if is_visible && !is_blank(c) => 0,
+            _ => return Err(Fault::Character(c)),
+        };
+        if marks > MARKS {
+            return Err(Fault::Character(c));
+        }
     }
     let length = name.chars().count();
     if length > limits::NAME {
         return Err(Fault::TooLong(length));
     }
-    let number = name
-        .get(..5)
-        .filter(|word| word.eq_ignore_ascii_case("guest"))
-        .map(|_| &name[5..]);
-    let is_guest = number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
-    match is_guest || name.parse::<IpAddr>().is_ok() {
+    match looks_given(name) {
         true => Err(Fault::Reserved),
         false => Ok(()),
     }
+}
+
+/// Marks that one letter may bear; the first character is none.
+const MARKS: usize = 3;
+
+/// Whether a name is one that the server might have given: an address, or a guest's number.
+fn looks_given(name: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.chars().all(char::is_numeric);
+    let guest = name
+        .get(..5)
+        .filter(|word| word.eq_ignore_ascii_case("guest"));
+    let is_guest = guest.is_some_and(|_| is_number(&name[5..]));
+    let is_address = name.contains('.')
+        && name
+            .split('.')
+            .all(|part| part.is_empty() || is_number(part));
+    is_guest || is_address || name.parse::<IpAddr>().is_ok()
+}
+
+/// Letters and marks that show nothing: what Unicode has ignored by default (DerivedCoreProperties), and blank signs.
+fn is_blank(c: char) -> bool {
+    matches!(
+        c,
+        '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}'
+            | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}' | '\u{2800}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}'
+            | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}' | '\u{13430}'..='\u{1345F}'
+            | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}'
+    )
 }
 
 /// The names in use. Case counts for nothing in ASCII (contract, section 2).

@@ -13,6 +13,8 @@ pub const LOBBY_ID: RoomId = 0;
 /// A room.
 #[derive(Debug)]
 pub struct Room {
+    /// Told from every other that ever was, also of the same number.
+    pub serial: u64,
     /// With its `#`.
     pub name: Box<str>,
     /// What it is about; may be empty.
@@ -25,8 +27,9 @@ pub struct Room {
 }
 
 impl Room {
-    fn new(name: &str) -> Self {
+    fn new(name: &str, serial: u64) -> Self {
         Self {
+            serial,
             name: name.into(),
             topic: "".into(),
             key: None,
@@ -46,6 +49,8 @@ impl Room {
 pub struct Rooms {
     rooms: Slab<Room>,
     names: Names,
+    /// How many there ever were.
+    count: u64,
 }
 
 impl Default for Rooms {
@@ -53,6 +58,7 @@ impl Default for Rooms {
         let mut rooms = Self {
             rooms: Slab::new(),
             names: Names::default(),
+            count: 0,
         };
         let lobby = rooms.open(LOBBY);
         debug_assert_eq!(lobby, LOBBY_ID);
@@ -68,7 +74,8 @@ impl Rooms {
 
     /// Makes a room, of a name that none has.
     pub fn open(&mut self, name: &str) -> RoomId {
-        let id = self.rooms.insert(Room::new(name)) as RoomId;
+        self.count += 1;
+        let id = self.rooms.insert(Room::new(name, self.count)) as RoomId;
         self.names.insert(id, |id| &self.rooms[id as usize].name);
         id
     }
@@ -82,6 +89,13 @@ impl Rooms {
     /// A room that is there.
     pub fn get(&self, id: RoomId) -> &Room {
         &self.rooms[id as usize]
+    }
+
+    /// A room, if it is still the one of that serial number.
+    pub fn get_same(&self, id: RoomId, serial: u64) -> Option<&Room> {
+        self.rooms
+            .get(id as usize)
+            .filter(|room| room.serial == serial)
     }
 
     /// A room that is there, to change.

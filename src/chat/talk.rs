@@ -4,6 +4,9 @@ use super::names::Fault;
 use super::rooms::full_name;
 use super::*;
 
+/// Said instead of a topic or a key, takes it away.
+const NOTHING: &str = "-";
+
 impl Chat {
     /// Publishes a line in the room that somebody is in, and keeps it.
     pub(super) fn say(
@@ -28,15 +31,20 @@ impl Chat {
             said,
         });
         let room = self.rooms.get_mut(room_id);
-        let line = Line::new(now, is_action, name, text);
-        // What is said behind a key is not public.
-        if room.key.is_none() {
+        let line = Line {
+            at: now,
+            is_action,
+            name,
+            text,
+        };
+        let is_private = room.key.is_some();
+        if !is_private {
             emit(Event::Record {
                 room: &room.name,
-                line: &line,
+                line,
             });
         }
-        room.history.push(line);
+        room.history.push(line, is_private);
     }
 
     pub(super) fn whisper(
@@ -125,24 +133,24 @@ impl Chat {
             ));
         }
         if let Some(room) = found
-            .filter(|&room| !person.is_in(room))
-            .map(|room| self.rooms.get(room))
-            && let Some(needed) = &room.key
-            && **needed != *key
+            && !person.is_in(room)
             && !person.is_admin
+            && !self.try_key(id, room, key, now, emit)
         {
-            let notice = if key.is_empty() {
-                Notice::KeyNeeded(&room.name)
-            } else {
-                Notice::WrongKey(&room.name)
-            };
-            return emit(tell(id, notice));
+            return;
+        }
+        if !is_key(key) {
+            return emit(tell(id, Notice::BadKey));
         }
         let room = found.unwrap_or_else(|| {
-            let room = self.rooms.open(&name);
-            let past = self.past.remove(&name.to_ascii_lowercase());
-            self.rooms.get_mut(room).history = past.unwrap_or_default();
-            room
+            let id = self.rooms.open(&name);
+            let room = self.rooms.get_mut(id);
+            room.history = self
+                .past
+                .remove(&name.to_ascii_lowercase())
+                .unwrap_or_default();
+            room.key = (!key.is_empty()).then(|| key.into());
+            id
         });
         self.go(id, room, keep, now, emit);
     }
@@ -198,6 +206,11 @@ impl Chat {
                 },
             ));
         }
+        let here = self.rooms.get(room);
+        if here.members.is_empty() && here.key.is_some() {
+            let (room, key) = (&*here.name, here.key.as_deref());
+            emit(tell(id, Notice::Key { room, key }));
+        }
         if !was_in {
             self.enter(id, room, now, emit);
         }
@@ -236,6 +249,7 @@ impl Chat {
         if topic.len() > limits::TOPIC {
             return emit(tell(id, Notice::TopicTooLong(limits::TOPIC)));
         }
+        let topic = if topic == NOTHING { "" } else { topic };
         room.topic = topic.into();
         let said = Said::Topic {
             name: &person.name,
@@ -260,11 +274,18 @@ impl Chat {
         if !may_keep(person, id, room_id, room) {
             return emit(tell(id, Notice::NotYours(&room.name)));
         }
-        if key.len() > limits::KEY || key.contains(char::is_whitespace) {
+        if key.is_empty() || key == NOTHING && room.key.is_none() {
+            let (room, key) = (&*room.name, room.key.as_deref());
+            return emit(tell(id, Notice::Key { room, key }));
+        }
+        if !is_key(key) {
             return emit(tell(id, Notice::BadKey));
         }
-        let is_set = !key.is_empty();
+        let is_set = key != NOTHING;
         room.key = is_set.then(|| key.into());
+        if !is_set {
+            room.history.forget_private();
+        }
         let said = Said::Key {
             name: &person.name,
             is_set,
@@ -306,6 +327,7 @@ impl Chat {
         ));
         Some(Listing::Who {
             room: room_id,
+            serial: room.serial,
             from: 0,
         })
     }
@@ -332,6 +354,11 @@ impl Chat {
             _ => self.replay(id, person.room, count, now, emit),
         }
     }
+}
+
+/// Whether a text can be a key: a word.
+fn is_key(text: &str) -> bool {
+    text.len() <= limits::KEY && !text.contains(char::is_whitespace)
 }
 
 /// Whether somebody may set a room's topic and key. The lobby is nobody's but the admins'.

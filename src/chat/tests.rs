@@ -30,7 +30,7 @@ impl Audience {
             }
             Event::Record { room, line } => {
                 self.records
-                    .push(format!("{room} {}: {}", line.name(), line.text()));
+                    .push(format!("{room} {}: {}", line.name, line.text));
             }
             Event::Tell { to, notice } => self.notice(to, notice),
             Event::Whisper {
@@ -204,6 +204,15 @@ impl World {
     }
 }
 
+fn line<'a>(at: Moment, is_action: bool, name: &'a str, text: &'a str) -> Line<'a> {
+    Line {
+        at,
+        is_action,
+        name,
+        text,
+    }
+}
+
 fn settings() -> Settings {
     Settings {
         welcome: "hi".into(),
@@ -314,7 +323,7 @@ fn guests_are_numbered_anew_when_all_have_left() {
 fn bad_names_are_told_what_is_wrong() {
     World::with(&["alice"]).play(
         "0: /nick
-         0| *** something is missing or wrong; the command is: /nick NAME
+         0| *** write it like this: /nick NAME
          0: /nick abcdefghijklmnopqrstuvwxyz1234
          0| *** you are now abcdefghijklmnopqrstuvwxyz1234
          0: /nick abcdefghijklmnopqrstuvwxyz12345
@@ -339,6 +348,121 @@ fn bad_names_are_told_what_is_wrong() {
          0| *** you are now Zoë_世界-ñ.|^`{}
          0: /nick a\u{202e}b\u{1b}[31m
          0| *** a name cannot have '[' in it, only letters, digits and _-.|^`{}",
+    );
+}
+
+#[test]
+fn names_look_like_what_they_are() {
+    use names::{Fault, check};
+    for name in [
+        "हिन्दी",
+        "e\u{301}te\u{301}",
+        "Ελλάς",
+        "한국어",
+        "42",
+        "a.b",
+        "guesthouse",
+        "ᄀ",
+    ] {
+        assert_eq!(check(name), Ok(()), "{name}");
+    }
+    // Blank letters, marks on nothing, too many marks, blanks, controls.
+    for name in [
+        "\u{3164}",
+        "a\u{3164}",
+        "\u{115F}",
+        "\u{FFA0}",
+        "\u{13441}",
+        "\u{301}a",
+        "\u{363}\u{364}\u{345}",
+        "a\u{FE0F}",
+        "a\u{301}\u{301}\u{301}\u{301}",
+        "a\u{200B}",
+        "a\u{AD}",
+        "a\u{202E}",
+        "a b",
+        "a\u{A0}b",
+        "a\u{0}",
+        "a\u{7f}",
+        "a\u{2800}",
+    ] {
+        assert!(matches!(check(name), Err(Fault::Character(_))), "{name:?}");
+    }
+    for name in [
+        "127.0.0.01",
+        "1.2.3.4.",
+        "１２７.0.0.1",
+        "guest１",
+        "GUEST7",
+        "1.5",
+    ] {
+        assert_eq!(check(name), Err(Fault::Reserved), "{name}");
+    }
+}
+
+#[test]
+fn a_key_may_be_given_with_a_new_room() {
+    let mut world = World::with(&["alice", "bob"]);
+    world.play(
+        "0: /join den s
+         1| *** alice left
+         0| *** you are in #den as alice
+         0| *** #den is closed with the key s; /key - opens it to all
+         1: /join den
+         1| *** #den is closed; who knows its key enters with: /join #den KEY
+         0: my secret is 42
+         0: /key -
+         0| *** alice opened the room to all
+         0: hello
+         1: /join den
+         1| *** you are in #den as bob
+         0| *** bob entered
+         1| *** earlier:
+         1| [14:03] <alice> hello
+         1| *** now:
+         1: /join attic two words
+         1| *** a key is one word of at most 64 bytes",
+    );
+    assert_eq!(world.audience.records, ["#den alice: hello"]);
+}
+
+#[test]
+fn a_long_answer_ends_where_its_room_does() {
+    let mut world = World::with(&["alice", "bob", "cy"]);
+    world.say(1, "/join open");
+    let listing = world
+        .chat
+        .command(0, Command::Who("open"), world.now, &mut |_| {});
+    world.say(1, "/part");
+    world.say(2, "/join den s");
+    let rest = listing.and_then(|listing| {
+        world
+            .chat
+            .list(0, listing, 9, 0, &mut |event| panic!("{event:?}"))
+    });
+    assert_eq!(rest, None);
+}
+
+#[test]
+fn a_ban_reaches_those_at_the_door() {
+    let mut world = World::new(Settings {
+        password: Some("sesame".into()),
+        ..settings()
+    });
+    let own = Origin::Unix {
+        number: 1,
+        own: true,
+    };
+    world.arrive(0, own);
+    world.play(
+        "+1 10.0.0.1
+         1| *** this server has a password; say it with: /pass PASSWORD
+         0: /ban 10.0.0.1:4000
+         0| *** 10.0.0.1 is banned; lift it with: /unban 10.0.0.1
+         1| *** you are banned here
+         1| (Banned)
+         0: /unban 10.0.0.1:4000
+         0| *** 10.0.0.1:4000 is banned no more",
     );
 }
 
@@ -373,7 +497,7 @@ fn talk() {
          0| * bob waves
          2| * bob waves
          1: /me
-         1| *** something is missing or wrong; the command is: /me TEXT
+         1| *** write it like this: /me TEXT
          1: //me waves
          0| <bob> /me waves
          2| <bob> /me waves
@@ -381,9 +505,9 @@ fn talk() {
          1| [alice] psst  you
          0| [-> bob] psst  you
          0: /msg bob
-         0| *** something is missing or wrong; the command is: /msg NAME TEXT
+         0| *** write it like this: /msg NAME TEXT
          0: /msg
-         0| *** something is missing or wrong; the command is: /msg NAME TEXT
+         0| *** write it like this: /msg NAME TEXT
          0: /msg alice me
          0| *** that is you
          0: /msg nobody x
@@ -490,9 +614,9 @@ fn rooms_come_and_go() {
          0: /history
          0| *** nothing was said in #garden yet
          0: /join
-         0| *** something is missing or wrong; the command is: /join ROOM [KEY]
+         0| *** write it like this: /join ROOM [KEY]
          0: /join #
-         0| *** something is missing or wrong; the command is: /join ROOM [KEY]
+         0| *** write it like this: /join ROOM [KEY]
          0: /join a/b
          0| *** the name of a room cannot have '/' in it, only letters, digits and _-.|^`{}",
     );
@@ -505,16 +629,16 @@ fn the_first_in_a_room_keeps_its_topic_and_key() {
     world.say(1, "/join garden");
     world.play(
         "0: /topic
-         0| *** #garden has no topic; its first can set one with: /topic TEXT
+         0| *** #garden has no topic; whoever has been here longest can set one with: /topic TEXT
          0: /topic bees & flowers
          0| *** alice set the topic: bees & flowers
          1| *** alice set the topic: bees & flowers
          1: /topic
          1| *** #garden is about: bees & flowers
          1: /topic mine
-         1| *** only the first of those in #garden, or an admin, can set its topic and key
+         1| *** only whoever has been in #garden longest, or an admin, can set its topic and key
          1: /key mine
-         1| *** only the first of those in #garden, or an admin, can set its topic and key
+         1| *** only whoever has been in #garden longest, or an admin, can set its topic and key
          0: /key two words
          0| *** a key is one word of at most 64 bytes
          0: /key sesame
@@ -525,13 +649,18 @@ fn the_first_in_a_room_keeps_its_topic_and_key() {
          2: /join garden
          2| *** #garden is closed; who knows its key enters with: /join #garden KEY
          2: /join garden wrong
-         2| *** that is not the key of #garden
+         2| *** that is not the key
          2: /who garden
          2| *** #garden is closed; who knows its key enters with: /join #garden KEY
          2: /rooms
          2| *** #lobby, 1 person
          2| *** #garden, 2 people, closed
          2: /join garden sesame
+         2| *** too many wrong tries from your address; wait 1 s, then try again",
+    );
+    world.now.ticks += 1_000;
+    world.play(
+        "2: /join garden sesame
          2| *** you are in #garden as cy
          2| *** #garden is about: bees & flowers
          0| *** cy entered
@@ -543,13 +672,22 @@ fn the_first_in_a_room_keeps_its_topic_and_key() {
          1| *** alice left
          2| *** alice left
          1: /key
+         1| *** #garden is closed with the key sesame; /key - opens it to all
+         1: /key -
          1| *** bob opened the room to all
          2| *** bob opened the room to all
+         1: /key -
+         1| *** #garden is open to all; /key KEY closes it
+         1: /history
+         1| *** nothing was said in #garden yet
+         1: /topic -
+         1| *** bob took the topic away
+         2| *** bob took the topic away
          1: /part
          2| *** bob left
          1| *** you are in #lobby as bob
          1: /topic mine
-         1| *** only the first of those in #lobby, or an admin, can set its topic and key
+         1| *** only an admin can set the topic of #lobby
          1: /key mine
          1| *** #lobby is open to all; make a room of your own with: /join ROOM",
     );
@@ -643,9 +781,9 @@ fn what_was_said_is_said_again() {
          1| [15:03] * alice waves
          1| *** now:
          1: /history 0
-         1| *** something is missing or wrong; the command is: /history [N]
+         1| *** write it like this: /history [N]
          1: /history x
-         1| *** something is missing or wrong; the command is: /history [N]",
+         1| *** write it like this: /history [N]",
     );
     assert_eq!(world.say(1, "/history").len(), limits::HISTORY + 2);
     assert_eq!(world.say(1, "/history 1000").len(), limits::HISTORY + 2);
@@ -675,10 +813,10 @@ fn history_of_an_earlier_run() {
     };
     world
         .chat
-        .remember("#lobby", Line::new(at, false, "bob", "hello"));
+        .remember("#lobby", line(at, false, "bob", "hello"));
     world
         .chat
-        .remember("#Garden", Line::new(at, true, "bob", "digs"));
+        .remember("#Garden", line(at, true, "bob", "digs"));
     world.play(
         "+0 10.0.0.1
          0| hi
@@ -697,7 +835,7 @@ fn history_of_an_earlier_run() {
     });
     world
         .chat
-        .remember("#lobby", Line::new(at, false, "bob", "hello"));
+        .remember("#lobby", line(at, false, "bob", "hello"));
     assert_eq!(world.arrive(0, from("10.0.0.1", 1)), ["0| hi"]);
 }
 
@@ -719,11 +857,11 @@ fn a_password_opens_the_door() {
          0: /pass wrong
          0| *** that is not the password
          0: /pass sesame
-         0| *** too many wrong passwords from your address; wait 1 s, then try again
+         0| *** too many wrong tries from your address; wait 1 s, then try again
          +1 10.0.0.1
          1| *** this server has a password; say it with: /pass PASSWORD
          1: /pass sesame
-         1| *** too many wrong passwords from your address; wait 1 s, then try again
+         1| *** too many wrong tries from your address; wait 1 s, then try again
          1: quit
          1| (Quit)
          +2 10.0.0.2
@@ -736,7 +874,7 @@ fn a_password_opens_the_door() {
         "0: /pass wrong
          0| *** that is not the password
          0: /pass wrong
-         0| *** too many wrong passwords from your address; wait 2 s, then try again",
+         0| *** too many wrong tries from your address; wait 2 s, then try again",
     );
     world.now.ticks += 2_000;
     world.play(
@@ -789,14 +927,11 @@ fn admins() {
     );
     world.chat.settings.admin_password = Some("root".into());
     for command in ["/kick bob", "/ban bob", "/unban bob", "/bans", "/wall x"] {
-        assert_eq!(
-            world.say(0, command),
-            ["0| *** only an admin can do that; /admin PASSWORD makes you one"]
-        );
+        assert_eq!(world.say(0, command), ["0| *** only an admin can do that"]);
     }
     world.play(
         "0: /admin
-         0| *** something is missing or wrong; the command is: /admin PASSWORD
+         0| *** write it like this: /admin PASSWORD
          0: /admin toor
          0| *** that is not the password",
     );
@@ -813,7 +948,7 @@ fn admins() {
          1| *** alice to all: dinner
          2| *** alice to all: dinner
          0: /kick
-         0| *** something is missing or wrong; the command is: /kick NAME [TEXT]
+         0| *** write it like this: /kick NAME [TEXT]
          0: /kick nobody
          0| *** nobody here is called nobody; /who lists who is here
          0: /kick bob too loud
@@ -846,7 +981,7 @@ fn bans() {
         "0: /bans
          0| *** nobody is banned
          0: /ban
-         0| *** something is missing or wrong; the command is: /ban NAME|ADDRESS [TEXT]
+         0| *** write it like this: /ban NAME|ADDRESS [TEXT]
          0: /ban alice
          0| *** that is you
          0: /ban 10.0.0.1
@@ -889,7 +1024,7 @@ fn bans() {
          0| *** 10.0.0.2, by alice
          0| *** 2001:db8::/64, by alice
          0: /unban
-         0| *** something is missing or wrong; the command is: /unban NAME|ADDRESS
+         0| *** write it like this: /unban NAME|ADDRESS
          0: /unban 2001:db8::/64
          0| *** 2001:db8::/64 is banned no more
          0: /unban mallory

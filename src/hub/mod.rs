@@ -15,7 +15,7 @@ mod rate;
 mod reading;
 mod timers;
 
-use crate::chat::{self, Chat, Figures, LOBBY_ID, Moment, Notice, Origin, Wall};
+use crate::chat::{self, Chat, Figures, LOBBY_ID, Moment, Notice, Origin, Reason, Wall};
 use crate::connection::{Connection, Fill, Input, Phase, Stream, Why};
 use crate::fanout::{self, Fanout, Slow};
 use crate::limits::{self, Millis};
@@ -82,6 +82,8 @@ pub struct Hub<S> {
     stopping: bool,
     now: Millis,
     lines_in: u64,
+    /// As of this turn, if somebody has asked for them.
+    figures: Option<Figures>,
     rate: Rate,
     /// The time of day, as the event loop last said.
     wall: Wall,
@@ -125,6 +127,7 @@ impl<S: Stream> Hub<S> {
             stopping: false,
             now: 0,
             lines_in: 0,
+            figures: None,
             rate: Rate::default(),
             wall: Wall::default(),
             born: 0,
@@ -172,6 +175,9 @@ impl<S: Stream> Hub<S> {
             self.chat
                 .arrive(id, origin, moment, &mut |event| self.post.deliver(event));
             self.see_to_dismissed();
+            if self.chat.is_visitor(id) {
+                self.timers.set(id, now + limits::DOOR);
+            }
         }
         id
     }
@@ -204,6 +210,7 @@ impl<S: Stream> Hub<S> {
     pub fn turn(&mut self, now: Millis) {
         self.now = now;
         self.post.published = 0;
+        self.figures = None;
         self.run_timers();
         self.read_ready();
         self.flush();
@@ -218,7 +225,7 @@ impl<S: Stream> Hub<S> {
     }
 
     /// Adds a line of an earlier run to a room's history. Oldest first.
-    pub fn remember(&mut self, room: &str, line: chat::Line) {
+    pub fn remember(&mut self, room: &str, line: chat::Line<'_>) {
         self.chat.remember(room, line);
     }
 
@@ -284,8 +291,11 @@ impl<S: Stream> Hub<S> {
                 Phase::Open if connection.hung_up && self.owes_reading(id) => {
                     self.end(id, Why::ClosedByPeer);
                 }
+                Phase::Open if self.chat.is_visitor(id) => {
+                    self.end(id, Why::Dismissed(Reason::NoPassword));
+                }
                 Phase::Open => {
-                    self.connections[id as usize].rested = true;
+                    self.connections[id as usize].rested = self.config.unterminated.is_some();
                     self.make_ready(id);
                 }
                 Phase::Draining { .. } => self.abandon(id, &"it stopped reading"),

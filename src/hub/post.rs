@@ -124,15 +124,15 @@ impl Post {
         }
     }
 
-    fn record(&mut self, room: &str, line: &Line) {
+    fn record(&mut self, room: &str, line: Line<'_>) {
         if let Some((records, count)) = &mut self.records {
             let entry = record::Entry {
                 unix: line.at.wall.unix,
                 utc_offset_seconds: line.at.wall.offset,
                 room,
                 is_action: line.is_action,
-                name: line.name(),
-                text: line.text(),
+                name: line.name,
+                text: line.text,
             };
             record::format(records, entry);
             *count += 1;

@@ -102,7 +102,11 @@ impl<S: Stream> Hub<S> {
                 return;
             }
         }
-        if let Some(rest) = self.config.unterminated {
+        if let Some(rest) = self
+            .config
+            .unterminated
+            .filter(|_| !self.chat.is_visitor(id))
+        {
             match input.decoder.is_partial() {
                 true => self.timers.set(id, self.now + rest),
                 false => self.timers.clear(id),
@@ -147,29 +151,34 @@ impl<S: Stream> Hub<S> {
         }
     }
 
-    /// Gives the figures to those who asked for them.
+    /// Gives the figures to those who asked for them. They are made once a turn, because they take a walk through
+    /// everything.
     fn report(&mut self) {
         while let Some(to) = self.post.reports.pop() {
-            let (behind, most_behind) = self.post.fanout.behind();
-            let inputs = self
-                .connections
-                .iter()
-                .map(|(_, connection)| connection.held())
-                .sum::<usize>();
-            let figures = Figures {
-                people: self.chat.people(),
-                visitors: self.chat.visitors(),
-                rooms: self.chat.rooms(),
-                lines_in: self.lines_in,
-                lines_out: self.post.lines,
-                per_second: self.rate.per_second(self.now),
-                behind,
-                most_behind,
-                skipped: self.post.fanout.skipped(),
-                memory: self.post.fanout.memory() + self.chat.memory() + inputs,
-                uptime: self.now - self.born,
-            };
+            let figures = self.figures.unwrap_or_else(|| self.take_stock());
+            self.figures = Some(figures);
             self.post.tell(to, Notice::Figures(&figures));
+        }
+    }
+
+    fn take_stock(&self) -> Figures {
+        let (behind, most_behind) = self.post.fanout.behind();
+        let inputs = self
+            .connections
+            .iter()
+            .map(|(_, connection)| connection.held());
+        Figures {
+            people: self.chat.people(),
+            visitors: self.chat.visitors(),
+            rooms: self.chat.rooms(),
+            lines_in: self.lines_in,
+            lines_out: self.post.lines,
+            per_second: self.rate.per_second(self.now),
+            behind,
+            most_behind,
+            skipped: self.post.fanout.skipped(),
+            memory: self.post.fanout.memory() + self.chat.memory() + inputs.sum::<usize>(),
+            uptime: self.now - self.born,
         }
     }
 

@@ -118,7 +118,12 @@ impl Server {
                 offset: entry.utc_offset_seconds,
             };
             let at = Moment { ticks: 0, wall };
-            let line = Line::new(at, entry.is_action, entry.name, entry.text);
+            let line = Line {
+                at,
+                is_action: entry.is_action,
+                name: entry.name,
+                text: entry.text,
+            };
             self.hub.remember(entry.room, line);
         }
         self.transcript = Some(transcript);

@@ -5,7 +5,7 @@
 
 use super::clean;
 use crate::chat::names::{ALSO, Fault};
-use crate::chat::{Command, Figures, Line, Millis, Moment, Notice, Said, Wall};
+use crate::chat::{Command, Figures, LOBBY, Line, Millis, Moment, Notice, Said, Wall};
 use crate::limits;
 use time::{OffsetDateTime, UtcOffset};
 
@@ -88,6 +88,7 @@ pub fn said(out: &mut Vec<u8>, said: Said<'_>) {
         Said::Entered { name } => put(out, &["*** ", name, " entered\n"]),
         Said::Left { name, text } => put(out, &["*** ", name, " left", reason(text), text, "\n"]),
         Said::Renamed { old, new } => put(out, &["*** ", old, " is now ", new, "\n"]),
+        Said::Topic { name, topic: "" } => put(out, &["*** ", name, " took the topic away\n"]),
         Said::Topic { name, topic } => put(out, &["*** ", name, " set the topic: ", topic, "\n"]),
         Said::Key { name, is_set: true } => {
             put(out, &["*** ", name, " closed the room with a key\n"])
@@ -142,13 +143,13 @@ fn words(notice: Notice<'_>) -> String {
         Notice::WrongPassword => "that is not the password".into(),
         Notice::TryLater(pause) => {
             format!(
-                "too many wrong passwords from your address; wait {} s, then try again",
+                "too many wrong tries from your address; wait {} s, then try again",
                 pause.div_ceil(1000)
             )
         }
         Notice::NoPassword => "you are in already; no password is needed".into(),
         Notice::AdminNow => "you are an admin now; /help lists what admins can do".into(),
-        Notice::AdminOnly => "only an admin can do that; /admin PASSWORD makes you one".into(),
+        Notice::AdminOnly => "only an admin can do that".into(),
         Notice::NoAdmins => "this server has no password for admins".into(),
         Notice::NotReading(name) => format!("{name} is not reading; your message was not sent"),
         Notice::ThatIsYou => "that is you".into(),
@@ -175,16 +176,32 @@ fn words(notice: Notice<'_>) -> String {
         Notice::KeyNeeded(room) => {
             format!("{room} is closed; who knows its key enters with: /join {room} KEY")
         }
-        Notice::WrongKey(room) => format!("that is not the key of {room}"),
+        Notice::WrongKey => "that is not the key".into(),
+        Notice::Key {
+            room,
+            key: Some(key),
+        } => {
+            format!("{room} is closed with the key {key}; /key - opens it to all")
+        }
+        Notice::Key { room, key: None } => format!("{room} is open to all; /key KEY closes it"),
         Notice::LobbyHasNoKey => {
             "#lobby is open to all; make a room of your own with: /join ROOM".into()
         }
         Notice::BadKey => format!("a key is one word of at most {} bytes", limits::KEY),
+        Notice::NotYours(LOBBY) => format!("only an admin can set the topic of {LOBBY}"),
         Notice::NotYours(room) => {
-            format!("only the first of those in {room}, or an admin, can set its topic and key")
+            format!(
+                "only whoever has been in {room} longest, or an admin, can set its topic and key"
+            )
         }
+        Notice::Topic {
+            room: LOBBY,
+            topic: "",
+        } => format!("{LOBBY} has no topic; an admin can set one"),
         Notice::Topic { room, topic: "" } => {
-            format!("{room} has no topic; its first can set one with: /topic TEXT")
+            format!(
+                "{room} has no topic; whoever has been here longest can set one with: /topic TEXT"
+            )
         }
         Notice::Topic { room, topic } => format!("{room} is about: {topic}"),
         Notice::TopicTooLong(most) => format!("topic too long: {most} bytes at most"),
@@ -215,7 +232,7 @@ fn words(notice: Notice<'_>) -> String {
         Notice::UnknownCommand(word) => {
             format!("there is no command /{word}; /help lists them, and //{word} says /{word}")
         }
-        Notice::Usage(usage) => format!("something is missing or wrong; the command is: {usage}"),
+        Notice::Usage(usage) => format!("write it like this: {usage}"),
         Notice::YouWereKicked { by, text } => {
             format!("you were thrown out by {by}{}{text}", reason(text))
         }
@@ -260,17 +277,11 @@ fn fault_words(fault: Fault) -> String {
 }
 
 /// Appends a line that was said earlier, with its time.
-fn history_line(out: &mut Vec<u8>, line: &Line, now: Moment) {
+fn history_line(out: &mut Vec<u8>, line: Line<'_>, now: Moment) {
     let when = when(line.at, now);
     match line.is_action {
-        true => put(
-            out,
-            &["[", &when, "] * ", line.name(), " ", line.text(), "\n"],
-        ),
-        false => put(
-            out,
-            &["[", &when, "] <", line.name(), "> ", line.text(), "\n"],
-        ),
+        true => put(out, &["[", &when, "] * ", line.name, " ", line.text, "\n"]),
+        false => put(out, &["[", &when, "] <", line.name, "> ", line.text, "\n"]),
     }
 }
 

@@ -8,13 +8,11 @@
 //! Owns that form, both ways. Never opens a file, and never trusts one: whoever can write to it could
 //! otherwise put words on everybody's terminal.
 
+use crate::chat::names::{self, Fault};
 use crate::wire::clean;
 use std::ops::RangeInclusive;
 use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
 
-/// Characters of a name besides letters and digits: those that people may choose, and those of the
-/// addresses by which the unnamed are called (`[::1]:40312`, `unix:3`).
-const ALSO_IN_NAMES: &str = "_-.|^`{}:[]";
 /// Times that have four digits for the year wherever they are shown: the years 1 to 9998.
 const TIMES: RangeInclusive<i64> = -62_135_510_400..=253_370_678_400;
 /// Seconds by which a local time may be ahead of UTC, for the form's two digits of hours.
@@ -95,9 +93,18 @@ pub fn parse(line: &[u8]) -> Option<Entry<'_>> {
     })
 }
 
+/// Whether somebody can be called so, or a room: what people may choose, and the addresses by which the unnamed are
+/// called (`[::1]:40312`, `unix:3`).
 fn is_name(name: &str) -> bool {
-    let fits = |c: char| c.is_alphanumeric() || ALSO_IN_NAMES.contains(c);
-    !name.is_empty() && name.chars().all(fits)
+    let is_address = || {
+        name.chars()
+            .all(|c| c.is_ascii_alphanumeric() || ".:[]-".contains(c))
+    };
+    match names::check(name) {
+        Ok(()) | Err(Fault::Reserved) => true,
+        Err(Fault::Empty) => false,
+        Err(_) => is_address(),
+    }
 }
 
 /// Appends `2026-11-22T14:03:07+01:00`.
