@@ -36,8 +36,10 @@ pub const STALL: Millis = 100;
 pub const PATIENCE: Millis = 1_000;
 /// Unread replies past which nothing more is read from a client (contract, section 4).
 pub const REPLIES: usize = 64 << 10;
-/// Long answers are made in pieces of about this size, each when the one before is nearly written.
-pub const PAGE: usize = 16 << 10;
+/// Long answers are made in pieces of so many lines …
+pub const PAGE_LINES: usize = 200;
+/// … each when less than this is left of the one before.
+pub const PAGE: usize = 8 << 10;
 
 /// A connection that ends and takes nothing of what is queued for it for so long is given up.
 pub const DRAIN: Millis = 30_000;

@@ -234,71 +234,60 @@ impl Chat {
         None
     }
 
-    /// Goes on with a long answer, for as long as `more` says so. Gives back what is still to come. Whoever is
-    /// there from the first piece to the last is named exactly once.
+    /// Goes on with a long answer, by so many lines at most. Gives back what is still to come. Whoever is there from
+    /// the first piece to the last is named exactly once.
     pub fn list(
         &self,
         id: PersonId,
         listing: Listing,
+        lines: usize,
         now: Millis,
-        mut more: impl FnMut() -> bool,
         emit: &mut impl FnMut(Event<'_>),
     ) -> Option<Listing> {
         match listing {
             Listing::Who { room, from } => {
-                for at in from..self.people.len() as PersonId {
-                    let Some(person) = self.person(at).filter(|person| person.is_in(room)) else {
-                        continue;
-                    };
-                    if !more() {
-                        return Some(Listing::Who { room, from: at });
-                    }
+                let everybody = (0..).zip(&self.people).skip(from as usize);
+                let mut there = everybody.filter_map(|(at, person)| {
+                    let person = person.as_ref().filter(|person| person.is_in(room))?;
+                    Some((at, person))
+                });
+                for (at, person) in there.by_ref().take(lines) {
                     let idle = now.saturating_sub(person.active);
-                    emit(tell(
-                        id,
-                        Notice::Person {
-                            name: &person.name,
-                            is_you: at == id,
-                            idle,
-                        },
-                    ));
+                    let (name, is_you) = (&*person.name, at == id);
+                    emit(tell(id, Notice::Person { name, is_you, idle }));
                 }
+                there.next().map(|(from, _)| Listing::Who { room, from })
             }
             Listing::Rooms { from } => {
-                for (at, room) in self.rooms.iter().skip_while(|&(at, _)| at < from) {
-                    if !more() {
-                        return Some(Listing::Rooms { from: at });
-                    }
+                let mut rooms = self.rooms.iter().skip_while(|&(at, _)| at < from);
+                for (_, room) in rooms.by_ref().take(lines) {
                     let has_key = room.key.is_some();
-                    // What a closed room is about is for those in it.
-                    let topic = if has_key { "" } else { &*room.topic };
-                    emit(tell(
-                        id,
-                        Notice::Room {
-                            name: &room.name,
-                            people: room.members.len(),
-                            has_key,
-                            topic,
-                        },
-                    ));
+                    let notice = Notice::Room {
+                        name: &room.name,
+                        people: room.members.len(),
+                        has_key,
+                        // What a closed room is about is for those in it.
+                        topic: if has_key { "" } else { &room.topic },
+                    };
+                    emit(tell(id, notice));
                 }
+                rooms.next().map(|(from, _)| Listing::Rooms { from })
             }
             Listing::Bans { from } => {
-                for (at, ban) in self.bans.list().iter().enumerate().skip(from as usize) {
-                    if !more() {
-                        return Some(Listing::Bans { from: at as u32 });
-                    }
+                let mut bans = (0..).zip(self.bans.list()).skip(from as usize);
+                for (_, ban) in bans.by_ref().take(lines) {
+                    let whom = ban.whom.to_string();
                     emit(tell(
                         id,
                         Notice::Ban {
-                            whom: &ban.whom.to_string(),
+                            whom: &whom,
                             by: &ban.by,
                         },
                     ));
                 }
+                bans.next().map(|(from, _)| Listing::Bans { from })
             }
         }
-        None
     }
 
     /// How many people there are, those at the door apart.

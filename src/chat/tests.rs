@@ -163,11 +163,7 @@ impl World {
         } = self;
         let mut listing = chat.command(id, command, *now, &mut |event| audience.deliver(event));
         while let Some(rest) = listing {
-            let mut left = 1;
-            let more = || std::mem::take(&mut left) > 0;
-            listing = chat.list(id, rest, now.ticks, more, &mut |event| {
-                audience.deliver(event)
-            });
+            listing = chat.list(id, rest, 1, now.ticks, &mut |event| audience.deliver(event));
         }
         self.told()
     }
@@ -922,12 +918,7 @@ fn a_listing_in_pieces_names_everybody_who_stays_exactly_once() {
     let mut named = Vec::new();
     for piece in 1.. {
         let Some(rest) = listing else { break };
-        let mut left = 2;
-        let more = || {
-            left -= 1;
-            left >= 0
-        };
-        listing = world.chat.list(8, rest, 0, more, &mut |event| match event {
+        listing = world.chat.list(8, rest, 2, 0, &mut |event| match event {
             Event::Tell {
                 notice: Notice::Person { name, .. },
                 ..

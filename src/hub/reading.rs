@@ -188,10 +188,8 @@ impl<S: Stream> Hub<S> {
             let Self {
                 chat, post, now, ..
             } = self;
-            let post = std::cell::RefCell::new(post);
-            let more = || post.borrow().fanout.replies(id) < limits::PAGE;
-            input.listing = chat.list(id, listing, *now, more, &mut |event| {
-                post.borrow_mut().deliver(event)
+            input.listing = chat.list(id, listing, limits::PAGE_LINES, *now, &mut |event| {
+                post.deliver(event);
             });
         }
         self.connections[id as usize].put_input(input);
@@ -208,7 +206,7 @@ impl<S: Stream> Hub<S> {
                 self.make_ready(id);
                 continue;
             }
-            if self.post.fanout.replies(id) < limits::PAGE / 2 {
+            if self.post.fanout.replies(id) < limits::PAGE {
                 self.list(id);
             }
             match self.must_wait(id) {

@@ -2,20 +2,21 @@
 //!
 //! Owns the poll and says what is ready; what follows from it is the [`Hub`]'s. Knows no rules.
 
+mod socket;
+
 use crate::chat::{Line, Moment, Origin, Wall};
 use crate::clock::LocalClock;
-use crate::connection::Stream;
 use crate::hub::{self, Hub};
 use crate::limits::{self, Millis};
 use crate::listen::{self, Bound, Listener, SocketFile};
 use crate::system;
 use crate::transcript::{Tail, Transcript};
-use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use mio::{Events, Interest, Poll, Registry, Token, event::Source};
+use mio::net::{TcpListener, UnixListener};
+use mio::{Events, Interest, Poll, Token, event::Source};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
-use std::io::{self, IoSlice, Read, Write};
-use std::net::Shutdown;
+use socket::Socket;
+use std::io;
 use std::time::{Duration, Instant};
 
 /// The signals' token. Listeners count down from the next; connections count up from 0.
@@ -30,13 +31,6 @@ const INTERESTS: Interest = Interest::READABLE
 const INTERESTS: Interest = Interest::READABLE.add(Interest::WRITABLE);
 /// Events taken from the kernel at once.
 const EVENTS: usize = 1024;
-
-/// An accepted socket of either family.
-#[derive(Debug)]
-enum Socket {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
 
 /// A listener, and whether connections wait there.
 #[derive(Debug)]
@@ -329,77 +323,6 @@ impl Entrance {
         match self {
             Self::Tcp(listener) => listener,
             Self::Unix(listener) => listener,
-        }
-    }
-}
-
-impl Stream for Socket {
-    fn shutdown_write(&mut self) -> io::Result<()> {
-        match self {
-            Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
-            Self::Unix(stream) => stream.shutdown(Shutdown::Write),
-        }
-    }
-}
-
-impl Read for Socket {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(stream) => stream.read(buffer),
-            Self::Unix(stream) => stream.read(buffer),
-        }
-    }
-}
-
-impl Write for Socket {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(stream) => stream.write(bytes),
-            Self::Unix(stream) => stream.write(bytes),
-        }
-    }
-
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(stream) => stream.write_vectored(slices),
-            Self::Unix(stream) => stream.write_vectored(slices),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Source for Socket {
-    fn register(
-        &mut self,
-        registry: &Registry,
-        token: Token,
-        interests: Interest,
-    ) -> io::Result<()> {
-        match self {
-            Self::Tcp(stream) => stream.register(registry, token, interests),
-            Self::Unix(stream) => stream.register(registry, token, interests),
-        }
-    }
-
-    fn reregister(
-        &mut self,
-        registry: &Registry,
-        token: Token,
-        interests: Interest,
-    ) -> io::Result<()> {
-        match self {
-            Self::Tcp(stream) => stream.reregister(registry, token, interests),
-            Self::Unix(stream) => stream.reregister(registry, token, interests),
-        }
-    }
-
-    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        match self {
-            Self::Tcp(stream) => stream.deregister(registry),
-            Self::Unix(stream) => stream.deregister(registry),
         }
     }
 }
