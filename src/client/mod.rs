@@ -61,6 +61,20 @@ pub enum Color {
     Never,
 }
 
+impl Color {
+    /// Whether lines are to be coloured; see <https://no-color.org>.
+    fn is_wanted(self, terminal: bool) -> bool {
+        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => {
+                terminal && !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|t| t != "dumb")
+            }
+        }
+    }
+}
+
 /// What `snug connect` is asked to do (contract, section 1).
 #[derive(Clone, Debug)]
 pub struct Config {

@@ -44,16 +44,42 @@ impl<'a> Said<'a> {
     }
 }
 
-/// Splits the time off a line of history: `[14:03] ` or `[3 min ago] `.
+/// Splits the time off a line of history: `[14:03] `, `[2026-11-22 14:03] ` or `[3 min ago] `.
 pub fn split_time(line: &[u8]) -> (&[u8], &[u8]) {
     let end = line.iter().take(24).position(|&b| b == b']');
     let is_time = match end.map(|end| &line[..end]) {
-        Some([b'[', h1, h2, b':', m1, m2]) => [h1, h2, m1, m2].iter().all(|b| b.is_ascii_digit()),
+        Some([b'[', .., b' ', h1, h2, b':', m1, m2] | [b'[', h1, h2, b':', m1, m2]) => {
+            [h1, h2, m1, m2].iter().all(|b| b.is_ascii_digit())
+        }
         Some([b'[', age @ ..]) => age.ends_with(b" ago"),
         _ => false,
     };
     match end {
         Some(end) if is_time && line.get(end + 1) == Some(&b' ') => line.split_at(end + 2),
         _ => (&[], line),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_history_are_split_off() {
+        for (time, rest) in [
+            ("[14:03] ", "<anna> hi"),
+            ("[2026-11-22 14:03] ", "<anna> hi"),
+            ("[3 min ago] ", "* anna waves"),
+            ("", "[anna] 14:03"),
+            ("", "[14x03] psst"),
+            ("", "[192.168.1.7:4711] psst"),
+            ("", "[::1] psst"),
+            ("", "[14:03]"),
+            ("", ""),
+        ] {
+            let line = format!("{time}{rest}");
+            let expected = (time.as_bytes(), rest.as_bytes());
+            assert_eq!(split_time(line.as_bytes()), expected, "{line:?}");
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! code. Never waits: who drives it says what became ready and calls [`Session::turn`], which says
 //! when it wants the next one.
 
+use super::Config;
 use super::backoff::Backoff;
 use super::clock::Clock;
 use super::console::{Console, above};
@@ -18,7 +19,6 @@ use super::output::Output;
 use super::printer::{Look, Printer};
 use super::terminal;
 use super::words::{self, say};
-use super::{Color, Config};
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, ErrorKind, IsTerminal};
@@ -87,7 +87,7 @@ pub struct Session<'a> {
 impl<'a> Session<'a> {
     pub fn new(config: &'a Config, now: Instant) -> Self {
         let terminal = io::stdout().is_terminal();
-        let color = wants_color(config.color, terminal) && !config.bare;
+        let color = config.color.is_wanted(terminal) && !config.bare;
         let framing = match config.no_newline {
             true => Framing::LineByLine,
             false => Framing::Stream,
@@ -440,18 +440,6 @@ impl<'a> Session<'a> {
                 .chain(self.reminder())
                 .min(),
         )
-    }
-}
-
-/// Whether lines are to be coloured; see <https://no-color.org>.
-fn wants_color(color: Color, terminal: bool) -> bool {
-    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    match color {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => {
-            terminal && !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|t| t != "dumb")
-        }
     }
 }
 

@@ -222,7 +222,6 @@ fn ctrl_z_gives_the_terminal_back_until_fg() {
     }
     seat.types("\r");
     expect_bytes(&mut seat.peer, b"unfinished\n");
-    // Nobody could bring it back from here: the session is its own.
     seat.types("\x03");
     seat.ends(Some(0));
 }
