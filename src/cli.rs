@@ -3,6 +3,8 @@
 //! Owns option names, defaults, help texts and exit codes (contract, section 1). Everything that
 //! can be wrong with an argument is said here, as a usage error (exit code 2).
 
+mod identity;
+
 use crate::address::Address;
 use crate::client::{self, Color};
 use crate::fanout::Slow;
@@ -15,7 +17,6 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use log::LevelFilter;
 use std::io::Write as _;
 use std::ops::RangeInclusive;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -37,7 +38,10 @@ pub fn main() -> ExitCode {
     let matches = command().get_matches();
     match matches.subcommand() {
         Some(("serve", args)) => serve(args),
-        Some(("connect", args)) => client::run(&connect_config(args)),
+        Some(("connect", args)) => match connect_config(args) {
+            Ok(config) => client::run(&config),
+            Err(error) => fail(&error),
+        },
         _ => unreachable!("clap asks for a subcommand"),
     }
 }
@@ -97,8 +101,13 @@ fn open_transcript(path: &Path) -> std::io::Result<(Transcript, Tail)> {
 /// Says why the program ends before its time.
 fn fail(error: &dyn std::fmt::Display) -> ExitCode {
     // Whatever the log level: nobody starts a server to be told nothing.
-    _ = writeln!(std::io::stderr(), "snug: {error}");
+    say(error);
     ExitCode::FAILURE
+}
+
+/// Says something on standard error. Where that is gone there is nobody else to tell.
+fn say(text: &dyn std::fmt::Display) {
+    _ = writeln!(std::io::stderr(), "snug: {text}");
 }
 
 /// The command line as clap knows it.
@@ -199,6 +208,7 @@ fn serve_config(args: &ArgMatches, file_limit: u64) -> Result<hub::Config, Strin
         .unwrap_or(usize::MAX)
         .saturating_sub(SPARE_FILES)
         .max(1);
+    let password = |option| identity::password(args, option, |text| log::warn!("{text}"));
     Ok(hub::Config {
         welcome: get(args, "welcome"),
         bare: args.get_flag("bare"),
@@ -211,14 +221,14 @@ fn serve_config(args: &ArgMatches, file_limit: u64) -> Result<hub::Config, Strin
         unterminated: args.get_one("unterminated").copied(),
         hide_addresses: args.get_flag("hide-addresses"),
         history: get(args, "history"),
-        password: password(args, "password-file")?,
-        admin_password: password(args, "admin-password-file")?,
+        password: password("password-file")?,
+        admin_password: password("admin-password-file")?,
         records: args.contains_id("transcript"),
     })
 }
 
 fn connect_command() -> Command {
-    Command::new("connect")
+    let connect = Command::new("connect")
         .about("Join a server: standard input is sent, what comes is printed")
         .arg(
             Arg::new("addr")
@@ -227,7 +237,8 @@ fn connect_command() -> Command {
                 .default_value("127.0.0.1:9999")
                 .value_parser(Address::connect)
                 .help("HOST:PORT, [v6]:PORT, unix:PATH, or a lone host or port"),
-        )
+        );
+    identity::add_to(connect)
         .arg(
             flag("bare", "SNUG_BARE")
                 .help("The other end is a bus (or any line server): lines as they are"),
@@ -272,8 +283,19 @@ fn connect_command() -> Command {
         .arg(flag("bell", "SNUG_BELL").help("Ring the terminal's bell when your name is said"))
 }
 
-fn connect_config(args: &ArgMatches) -> client::Config {
-    client::Config {
+fn connect_config(args: &ArgMatches) -> Result<client::Config, String> {
+    let has_identity = identity::is_given(&mut connect_command().bin_name("snug connect"), args)
+        .unwrap_or_else(|error| error.exit());
+    let word = |name| {
+        args.get_one::<String>(name)
+            .filter(|_| has_identity)
+            .cloned()
+    };
+    let password = match has_identity {
+        true => identity::client_password(args)?,
+        false => None,
+    };
+    Ok(client::Config {
         address: get(args, "addr"),
         bare: args.get_flag("bare"),
         receive_only: args.get_flag("receive-only"),
@@ -283,7 +305,10 @@ fn connect_config(args: &ArgMatches) -> client::Config {
         color: get(args, "color"),
         reconnect: !args.get_flag("no-reconnect"),
         bell: args.get_flag("bell"),
-    }
+        nick: word("nick"),
+        room: word("room"),
+        password,
+    })
 }
 
 /// An option with a value.
@@ -350,34 +375,6 @@ fn count(text: &str) -> Result<usize, String> {
         Ok(n) => Ok(n),
         Err(_) => Err("write a number such as 100".into()),
     }
-}
-
-/// Reads the password that an option's file holds: its first line.
-fn password(args: &ArgMatches, option: &str) -> Result<Option<String>, String> {
-    let Some(path) = args.get_one::<PathBuf>(option) else {
-        return Ok(None);
-    };
-    let shown = path.display();
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("cannot read the password in {shown}: {error}"))?;
-    let password = text.lines().next().unwrap_or_default();
-    if password.is_empty() {
-        return Err(format!(
-            "there is no password in {shown}; write one into its first line"
-        ));
-    }
-    if password.contains(is_control) {
-        return Err(format!(
-            "the password in {shown} has control characters, which nobody can send"
-        ));
-    }
-    let mode = std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode());
-    if mode & 0o077 != 0 {
-        log::warn!(
-            "others can read the password in {shown}; keep it yours with: chmod 600 {shown}"
-        );
-    }
-    Ok(Some(password.into()))
 }
 
 /// Reads how many lines of a room's history are replayed.

@@ -4,7 +4,7 @@
 //! follows from a loss: that is the session's.
 
 use super::dial::{self, Dial, Stream};
-use super::outgoing::Outgoing;
+use super::outbox::Outbox;
 use std::io::ErrorKind::{BrokenPipe, Interrupted, WouldBlock};
 use std::io::{self, Read};
 use std::net::Shutdown;
@@ -116,13 +116,13 @@ impl Connection {
     }
 
     /// When lines waiting in `outgoing` may go on; `None` if only the socket can tell.
-    pub fn resumes(&self, outgoing: &Outgoing) -> Option<Instant> {
+    pub fn resumes(&self, outgoing: &Outbox) -> Option<Instant> {
         self.gap_until.filter(|_| !outgoing.next().is_empty())
     }
 
     /// Sends what the socket takes of `outgoing`, with `gaps` one line at a time. Once all is sent
     /// and nothing more will come, tells the server so.
-    pub fn send(&mut self, outgoing: &mut Outgoing, gaps: bool, now: Instant) {
+    pub fn send(&mut self, outgoing: &mut Outbox, gaps: bool, now: Instant) {
         if self.gap_until.is_some_and(|until| now >= until) {
             self.gap_until = None;
         }

@@ -1,7 +1,7 @@
 //! `snug connect`: one loop over standard input and the socket.
 //!
 //! ```text
-//! standard input ─ input ─▶ outgoing ─▶ link ─▶ socket
+//! standard input ─ input ─▶ outbox ─▶ link ─▶ socket
 //! standard output ◀─ output ◀─ printer ◀─ link ◀─ socket
 //! ```
 //!
@@ -13,8 +13,9 @@
 //! - [`link`], [`dial`]: the socket, connected and on its way there
 //! - [`input`], [`output`], [`ready`]: the standard streams, which are shared with the shell and so never
 //!   made non-blocking
-//! - [`outgoing`], [`printer`], [`paint`], [`said`], [`scene`], [`backoff`], [`fifo`]: pure, no I/O and no
+//! - [`outbox`], [`outgoing`], [`printer`], [`paint`], [`said`], [`scene`], [`backoff`], [`fifo`]: pure, no I/O and no
 //!   clock
+//! - [`identity`]: who one is and where, pure too; [`introduce`] joins it with the session
 //! - [`clock`], [`words`]: the time before a line, the lines on standard error
 //!
 //! With a person at a terminal, a line editor stands between `input` and `outgoing`, and shares `output`:
@@ -30,8 +31,11 @@ mod dial;
 mod editor;
 mod event_loop;
 mod fifo;
+mod identity;
 mod input;
+mod introduce;
 mod link;
+mod outbox;
 mod outgoing;
 mod output;
 mod paint;
@@ -42,6 +46,8 @@ mod scene;
 mod session;
 mod terminal;
 mod words;
+
+pub use identity::Password;
 
 use crate::address::Address;
 use std::process::ExitCode;
@@ -86,6 +92,11 @@ pub struct Config {
     pub color: Color,
     /// Whether a lost connection is taken up again.
     pub reconnect: bool,
+    /// What to be called, where to go, and what to say to be let in: on each new connection. Nothing of it with
+    /// `bare`.
+    pub nick: Option<String>,
+    pub room: Option<String>,
+    pub password: Option<Password>,
     /// The terminal's bell rings when the user's name is said.
     pub bell: bool,
 }

@@ -12,6 +12,8 @@ use memchr::{memchr, memrchr};
 pub const LIMIT: usize = 256 << 10;
 /// How much of a line is kept for a second try after it was sent in part.
 const LONGEST_KEPT: usize = 256 << 10;
+/// Longer lines ask for no room: names have 30 characters, keys fewer bytes than this.
+const JOIN: usize = 512;
 
 /// How lines are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +42,8 @@ pub struct Outgoing {
     commands: bool,
     /// Such a line is with the kernel.
     quit: bool,
+    /// The last that asks for a room with its key, until it is taken.
+    join: Option<String>,
 }
 
 impl Outgoing {
@@ -54,6 +58,7 @@ impl Outgoing {
             ended: false,
             commands,
             quit: false,
+            join: None,
         }
     }
 
@@ -80,6 +85,11 @@ impl Outgoing {
         self.ended && self.unsent().is_empty()
     }
 
+    /// Whether a line has begun to go out and has not ended.
+    pub fn is_within_line(&self) -> bool {
+        self.sent > 0 || self.cut
+    }
+
     /// Whether so much waits that nothing should be added.
     pub fn is_full(&self) -> bool {
         self.unsent().len() >= LIMIT
@@ -88,6 +98,11 @@ impl Outgoing {
     /// Whether a line that leaves the chat was sent over this connection.
     pub fn said_quit(&self) -> bool {
         self.quit
+    }
+
+    /// The room and key, with a blank between, of the last line sent that asks for such; once.
+    pub fn take_join(&mut self) -> Option<String> {
+        self.join.take()
     }
 
     /// What to send next, in one write as far as the socket takes it; empty if there is nothing.
@@ -150,8 +165,10 @@ impl Outgoing {
     /// Lets go of the lines that end at `end`.
     fn finish(&mut self, end: usize) {
         if self.commands {
-            let mut lines = self.bytes.as_slice()[..end].split(|&b| b == b'\n');
-            self.quit |= lines.any(leaves);
+            for line in self.bytes.as_slice()[..end].split(|&b| b == b'\n') {
+                self.quit |= leaves(line);
+                self.join = room_and_key(line).or(self.join.take());
+            }
         }
         self.bytes.drop_front(end);
         self.sent = self.sent.saturating_sub(end);
@@ -179,6 +196,19 @@ impl Outgoing {
 fn leaves(line: &[u8]) -> bool {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     line == b"quit" || line == b"/quit" || line.starts_with(b"/quit ")
+}
+
+/// `ROOM KEY` of a line that asks for a room with its key. Neither is long.
+fn room_and_key(line: &[u8]) -> Option<String> {
+    let line = str::from_utf8(line.strip_prefix(b"/")?).ok()?;
+    let mut words = line.split_whitespace();
+    let is_join = words.next()?.eq_ignore_ascii_case("join");
+    match (words.next(), words.next(), words.next()) {
+        (Some(room), Some(key), None) if is_join && line.len() <= JOIN => {
+            Some(format!("{room} {key}"))
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -321,6 +351,24 @@ mod tests {
             bus.push(line);
             bus.took(line.len());
             assert!(!bus.said_quit());
+        }
+    }
+
+    #[test]
+    fn a_key_is_noticed_once_it_is_sent() {
+        for (lines, expected) in [
+            ("/join tea\n", None),
+            ("/join tea kettle\n/join pub\n", Some("tea kettle")),
+            ("/JOIN  #tea kettle \r\nhello\n", Some("#tea kettle")),
+            ("/join tea kettle pot\n", None),
+            ("//join tea kettle\n", None),
+        ] {
+            let mut queue = Outgoing::new(Framing::Stream, true);
+            queue.push(lines.as_bytes());
+            assert_eq!(queue.take_join(), None);
+            queue.took(lines.len());
+            assert_eq!(queue.take_join().as_deref(), expected, "{lines:?}");
+            assert_eq!(queue.take_join(), None);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The client without its event loop: what happens in a turn, and in which order.
 //!
-//! Owns the parts and moves bytes between them: standard input to [`Outgoing`] to the socket, the
+//! Owns the parts and moves bytes between them: standard input to [`Outbox`] to the socket, the
 //! socket through [`Printer`] to [`Output`]. Decides what follows from an end: a new try, or an exit
 //! code. Never waits: who drives it says what became ready and calls [`Session::turn`], which says
 //! when it wants the next one.
@@ -11,8 +11,10 @@ use super::clock::Clock;
 use super::console::{Console, above};
 use super::dial::{self, DialError, Progress, Stream};
 use super::input::{Input, Read};
+use super::introduce::Introduction;
 use super::link::{Connection, Link, Received};
-use super::outgoing::{Framing, Outgoing};
+use super::outbox::Outbox;
+use super::outgoing::Framing;
 use super::output::Output;
 use super::printer::{Look, Printer};
 use super::terminal;
@@ -54,13 +56,15 @@ pub struct Session<'a> {
     pub(super) has_person: bool,
     /// … and as long as both it and the input last.
     pub(super) console: Option<Console>,
-    link: Link,
+    pub(super) link: Link,
+    /// None with `--bare`: a bus knows nobody.
+    pub(super) introduction: Option<Introduction>,
     /// Whether there ever was a connection. Before, a failure is final, and standard input is left
     /// alone: another program may have use for it.
     met: bool,
     /// None with `--receive-only`, and when it has ended.
     input: Option<Input>,
-    pub(super) outgoing: Outgoing,
+    pub(super) outgoing: Outbox,
     pub(super) printer: Printer,
     pub(super) color: bool,
     /// When the part of a line that `printer` holds is printed; set whenever it holds any.
@@ -96,9 +100,10 @@ impl<'a> Session<'a> {
                 until: now,
                 in_order: false,
             },
+            introduction: (!config.bare).then(|| Introduction::new(config)),
             met: false,
             input: (!config.receive_only).then(Input::new),
-            outgoing: Outgoing::new(framing, !config.bare),
+            outgoing: Outbox::new(framing, !config.bare),
             printer: Printer::new(Look {
                 clean: terminal || color,
                 color,
@@ -167,9 +172,8 @@ impl<'a> Session<'a> {
         self.connect(now);
         self.tick(now);
         self.read_input(now);
-        if let Link::Up(up) = &mut self.link {
-            up.send(&mut self.outgoing, self.config.no_newline, now);
-        }
+        self.remind(now);
+        self.send(now);
         self.receive(now);
         if self.rest_at.is_some_and(|at| now >= at) {
             self.print_rest();
@@ -228,6 +232,7 @@ impl<'a> Session<'a> {
             self.open_console(now);
         }
         self.link = Link::Up(Connection::new(stream, now));
+        self.introduce(now);
     }
 
     fn not_connected(&mut self, error: &DialError, now: Instant) {
@@ -290,7 +295,7 @@ impl<'a> Session<'a> {
     }
 
     /// Nothing more will come: once all is printed, this is the exit code.
-    fn finish(&mut self, code: u8) {
+    pub(super) fn finish(&mut self, code: u8) {
         self.close_console();
         self.link = Link::Over(if self.failed { 1 } else { code });
     }
@@ -330,6 +335,13 @@ impl<'a> Session<'a> {
         worth_it && self.met && room && self.exit.is_none() && !matches!(self.link, Link::Over(_))
     }
 
+    /// Sends what the socket takes.
+    pub(super) fn send(&mut self, now: Instant) {
+        if let Link::Up(up) = &mut self.link {
+            up.send(&mut self.outgoing, self.config.no_newline, now);
+        }
+    }
+
     /// Takes what the server sent, as long as there is room for it.
     fn receive(&mut self, now: Instant) {
         for _ in 0..READS_PER_TURN {
@@ -341,22 +353,28 @@ impl<'a> Session<'a> {
                 Received::Nothing => return,
                 Received::End(error) => return self.lost(error.as_ref(), now),
                 Received::Bytes(n) => {
-                    let Some(output) = &mut self.output else {
-                        continue;
-                    };
-                    let bytes = &self.chunk[..n];
-                    let out = above(&mut self.console, output);
-                    self.printer.received(bytes, time(&mut self.clock), out);
-                    let rest = if self.console.is_some() {
-                        REST_ABOVE
-                    } else {
-                        REST
-                    };
-                    self.rest_at = self.printer.holds_text().then_some(now + rest);
-                    self.print();
+                    self.show(n, now);
+                    self.hear(n, now);
                 }
             }
         }
+    }
+
+    /// Prints the first `n` bytes of the chunk.
+    fn show(&mut self, n: usize, now: Instant) {
+        let Some(output) = &mut self.output else {
+            return;
+        };
+        let bytes = &self.chunk[..n];
+        let out = above(&mut self.console, output);
+        self.printer.received(bytes, time(&mut self.clock), out);
+        let rest = if self.console.is_some() {
+            REST_ABOVE
+        } else {
+            REST
+        };
+        self.rest_at = self.printer.holds_text().then_some(now + rest);
+        self.print();
     }
 
     fn may_receive(&self) -> bool {
@@ -364,7 +382,7 @@ impl<'a> Session<'a> {
         room && self.exit.is_none() && matches!(&self.link, Link::Up(up) if up.may_receive())
     }
 
-    fn print_rest(&mut self) {
+    pub(super) fn print_rest(&mut self) {
         self.rest_at = None;
         if let Some(output) = &mut self.output {
             let out = above(&mut self.console, output);
@@ -415,7 +433,13 @@ impl<'a> Session<'a> {
             return Next::Again;
         }
         let keys = self.console.as_ref().and_then(Console::deadline);
-        Next::Wait(at.into_iter().chain(self.rest_at).chain(keys).min())
+        Next::Wait(
+            at.into_iter()
+                .chain(self.rest_at)
+                .chain(keys)
+                .chain(self.reminder())
+                .min(),
+        )
     }
 }
 

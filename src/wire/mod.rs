@@ -3,6 +3,7 @@
 //! Owns the line decoder, the dialects and what may reach a terminal. Never names a socket or a room.
 
 pub mod clean;
+pub mod heard;
 pub mod lines;
 pub mod plain;
 pub mod record;

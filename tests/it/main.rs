@@ -3,6 +3,7 @@
 //! What is expected comes from the contract, never from the code.
 
 mod client;
+mod client_identity;
 mod harness;
 mod kernel;
 mod serve_chat;

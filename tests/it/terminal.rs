@@ -188,6 +188,8 @@ fn what_is_being_typed_outlives_a_connection() {
     seat.shows(&format!("{ERASE}> unfini"));
     seat.peer = seat.server.accept();
     seat.types("shed\r");
+    expect_bytes(&mut seat.peer, b"/nick anna\n");
+    seat.comes("*** you are now anna\n");
     expect_bytes(&mut seat.peer, b"unfinished\n");
     seat.types("\x03");
     seat.ends(Some(0));

@@ -1,0 +1,101 @@
+//! The session's introduction of itself: joins the [`Identity`] with the connection.
+//!
+//! Owns the lines that the identity hears, which it does whether or not anything is printed. A bus hears
+//! nothing of all this.
+
+use super::Config;
+use super::identity::{Action, Identity};
+use super::link::Link;
+use super::session::Session;
+use crate::wire::lines::{Decoder, Framing, Item};
+use std::time::Instant;
+
+/// Longer lines are nothing that the server itself says.
+const LINE: Framing = Framing {
+    max: 1024,
+    strip_cr: true,
+};
+
+/// The identity, and the line that it is hearing.
+pub struct Introduction {
+    identity: Identity,
+    decoder: Decoder,
+}
+
+impl Introduction {
+    pub fn new(config: &Config) -> Self {
+        Self {
+            identity: Identity::new(config),
+            decoder: Decoder::default(),
+        }
+    }
+}
+
+impl Session<'_> {
+    /// There is a new connection: says who one is, before anything else is said.
+    pub(super) fn introduce(&mut self, now: Instant) {
+        self.with_identity(|introduction, _, actions| {
+            introduction.decoder = Decoder::default();
+            introduction.identity.connected(now, actions);
+        });
+    }
+
+    /// Takes in the first `n` bytes of the chunk, which the server sent.
+    pub(super) fn hear(&mut self, n: usize, now: Instant) {
+        let join = self.outgoing.take_join();
+        self.with_identity(|introduction, chunk, actions| {
+            if let Some(join) = join {
+                introduction.identity.asked_to_join(join);
+            }
+            let mut bytes = &chunk[..n];
+            while let Some(item) = introduction.decoder.next(&mut bytes, LINE) {
+                if let Item::Line(line) = item {
+                    introduction.identity.line(&line, now, actions);
+                }
+            }
+        });
+        // An answer to an answer goes out at once: nothing else may bring the next turn.
+        self.send(now);
+    }
+
+    /// When [`Session::remind`] has something to do.
+    pub(super) fn reminder(&self) -> Option<Instant> {
+        let introduction = self.introduction.as_ref().filter(|_| self.may_speak())?;
+        introduction.identity.deadline()
+    }
+
+    /// Does what the identity has to do at this time.
+    pub(super) fn remind(&mut self, now: Instant) {
+        if self.reminder().is_some_and(|at| now >= at) {
+            self.with_identity(|introduction, _, actions| introduction.identity.tick(now, actions));
+        }
+    }
+
+    fn with_identity(&mut self, what: impl FnOnce(&mut Introduction, &[u8], &mut Vec<Action>)) {
+        if !self.may_speak() {
+            return;
+        }
+        let Some(introduction) = &mut self.introduction else {
+            return;
+        };
+        let mut actions = Vec::new();
+        what(introduction, &self.chunk, &mut actions);
+        self.outgoing.hold(!introduction.identity.is_settled());
+        for action in actions {
+            match action {
+                Action::Send(line) => self.outgoing.command(&line),
+                Action::Say(text) => self.say(&text),
+                Action::Fail(text) => {
+                    self.print_rest();
+                    self.say(&text);
+                    return self.finish(1);
+                }
+            }
+        }
+    }
+
+    /// Whether the server still listens: after the end of the input it does not.
+    fn may_speak(&self) -> bool {
+        matches!(&self.link, Link::Up(up) if !up.is_half_closed())
+    }
+}

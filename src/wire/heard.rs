@@ -1,0 +1,163 @@
+//! What a client understands of the server's own lines (`*** …`): who one is, where, and what was refused.
+//!
+//! The counterpart of [`plain`](super::plain), for those few notices that a client acts on. It repeats their
+//! words, and a test renders each there and reads it here. None can be forged: what people say never
+//! begins with the stars, and what begins a notice with their name goes on with words that are not theirs.
+
+/// What begins each of the server's own lines.
+pub const STARS: &str = "*** ";
+
+/// A notice that a client acts on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard<'a> {
+    PasswordNeeded,
+    WrongPassword,
+    /// The password was not looked at; it will be after so many seconds.
+    TryLater(u64),
+    YouAreNow(&'a str),
+    NameTaken(&'a str),
+    NameBanned(&'a str),
+    /// What was asked for is no name.
+    BadName,
+    YouAreIn(&'a str),
+    /// One is in the room that was asked for.
+    AlreadyIn,
+    /// The room that was asked for needs another key, or is none.
+    RoomRefused,
+    /// Nobody is called so any more, as far as the room can tell.
+    Gone(&'a str),
+}
+
+/// Reads a notice, without its stars and its end.
+pub fn read(notice: &str) -> Option<Heard<'_>> {
+    let name = |end| between(notice, "the name ", end).filter(|name| is_word(name));
+    if let Some(name) = between(notice, "you are now ", "") {
+        return Some(Heard::YouAreNow(name));
+    }
+    if let Some(name) = name(" is taken; choose another with: /nick NAME") {
+        return Some(Heard::NameTaken(name));
+    }
+    if let Some(name) = name(" is banned; choose another with: /nick NAME") {
+        return Some(Heard::NameBanned(name));
+    }
+    if let Some(rest) = notice.strip_prefix("you are in #") {
+        let room = &notice[notice.len() - rest.len() - 1..];
+        return match room.split_once(' ')? {
+            (_, "already") => Some(Heard::AlreadyIn),
+            (room, rest) => rest.starts_with("as ").then_some(Heard::YouAreIn(room)),
+        };
+    }
+    match notice {
+        "that is not the password" => return Some(Heard::WrongPassword),
+        "this server has a password; say it with: /pass PASSWORD" => {
+            return Some(Heard::PasswordNeeded);
+        }
+        _ => {}
+    }
+    let later = "too many wrong passwords from your address; wait ";
+    if let Some(seconds) = between(notice, later, " s, then try again") {
+        return Some(Heard::TryLater(seconds.parse().ok()?));
+    }
+    let is_closed = "is closed; who knows its key enters with: /join ";
+    match notice.split_once(' ')? {
+        ("a", rest) if rest.starts_with("name ") => Some(Heard::BadName),
+        ("the", rest) if rest.starts_with("name of a room ") => Some(Heard::RoomRefused),
+        ("that", rest) if rest.starts_with("is not the key of ") => Some(Heard::RoomRefused),
+        (room, rest) if room.starts_with('#') => {
+            rest.starts_with(is_closed).then_some(Heard::RoomRefused)
+        }
+        (name, rest) => {
+            let gone = rest == "left"
+                || ["left: ", "is now ", "was thrown out by "]
+                    .iter()
+                    .any(|how| rest.starts_with(how));
+            gone.then_some(Heard::Gone(name))
+        }
+    }
+}
+
+fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    text.strip_prefix(before)?.strip_suffix(after)
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && !text.contains(char::is_whitespace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::names::Fault;
+    use crate::chat::{Notice, Said};
+    use crate::wire::plain;
+
+    fn heard(line: Vec<u8>) -> String {
+        let line = String::from_utf8(line).expect("UTF-8");
+        let notice = line
+            .strip_prefix(STARS)
+            .and_then(|rest| rest.strip_suffix('\n'));
+        let heard = notice.and_then(read);
+        heard.map_or_else(String::new, |heard| format!("{heard:?}"))
+    }
+
+    #[test]
+    fn what_the_server_says_is_understood() {
+        let (room, name) = ("#garden", "alice");
+        for (notice, expected) in [
+            (Notice::PasswordNeeded, "PasswordNeeded"),
+            (Notice::WrongPassword, "WrongPassword"),
+            (Notice::TryLater(6_001), "TryLater(7)"),
+            (Notice::YouAreNow(name), "YouAreNow(\"alice\")"),
+            (Notice::NameTaken(name), "NameTaken(\"alice\")"),
+            (Notice::NameBanned(name), "NameBanned(\"alice\")"),
+            (Notice::BadName(Fault::TooLong(31)), "BadName"),
+            (Notice::BadName(Fault::Character('<')), "BadName"),
+            (Notice::BadName(Fault::Character(' ')), "BadName"),
+            (Notice::BadName(Fault::Reserved), "BadName"),
+            (Notice::YouAreIn { room, name }, "YouAreIn(\"#garden\")"),
+            (Notice::AlreadyIn(room), "AlreadyIn"),
+            (Notice::KeyNeeded(room), "RoomRefused"),
+            (Notice::WrongKey(room), "RoomRefused"),
+            (Notice::BadRoom(Fault::TooLong(31)), "RoomRefused"),
+            // These are about something else.
+            (Notice::NoPassword, ""),
+            (Notice::NoRoom(room), ""),
+            (Notice::ThatIsYou, ""),
+            (Notice::BannedName { name, ip: None }, ""),
+            (Notice::Welcome("that is not the password"), ""),
+        ] {
+            let mut line = Vec::new();
+            plain::notice(&mut line, notice);
+            assert_eq!(heard(line), expected, "{notice:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_goes_leaves_a_name() {
+        let (name, text, new) = ("alice", "you are now bob", "eve");
+        for (said, expected) in [
+            (Said::Left { name, text: "" }, "Gone(\"alice\")"),
+            (Said::Left { name, text }, "Gone(\"alice\")"),
+            (Said::Renamed { old: name, new }, "Gone(\"alice\")"),
+            (
+                Said::Kicked {
+                    name,
+                    by: new,
+                    text,
+                },
+                "Gone(\"alice\")",
+            ),
+            (Said::Entered { name }, ""),
+            (Said::Wall { name, text }, ""),
+            (Said::Text { name: "***", text }, ""),
+            (Said::Left { name: "a", text }, "Gone(\"a\")"),
+            (Said::Renamed { old: "that", new }, "Gone(\"that\")"),
+            (Said::Renamed { old: "you", new }, "Gone(\"you\")"),
+            (Said::Left { name: "the", text }, "Gone(\"the\")"),
+        ] {
+            let mut line = Vec::new();
+            plain::said(&mut line, said);
+            assert_eq!(heard(line), expected, "{said:?}");
+        }
+    }
+}
