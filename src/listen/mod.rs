@@ -16,9 +16,11 @@ pub use hints::hints;
 use crate::address::Address;
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 use std::fmt;
+use std::fs::Permissions;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -223,6 +225,8 @@ fn bind_unix(path: PathBuf) -> Result<Bound, BindError> {
         socket.bind(&SockAddr::unix(&path)?)?;
         // From here on the file is ours to remove, whatever fails.
         let file = SocketFile::of(&path)?;
+        // Like a port, it is for everybody on the machine; its folder may keep them out.
+        std::fs::set_permissions(&path, Permissions::from_mode(0o666))?;
         socket.listen(QUEUE)?;
         socket.set_nonblocking(true)?;
         Ok((UnixListener::from(socket), file))
