@@ -54,7 +54,7 @@ pub fn read(notice: &str) -> Option<Heard<'_>> {
         }
         _ => {}
     }
-    let later = "too many wrong passwords from your address; wait ";
+    let later = "too many wrong tries from your address; wait ";
     if let Some(seconds) = between(notice, later, " s, then try again") {
         return Some(Heard::TryLater(seconds.parse().ok()?));
     }
@@ -62,7 +62,7 @@ pub fn read(notice: &str) -> Option<Heard<'_>> {
     match notice.split_once(' ')? {
         ("a", rest) if rest.starts_with("name ") => Some(Heard::BadName),
         ("the", rest) if rest.starts_with("name of a room ") => Some(Heard::RoomRefused),
-        ("that", rest) if rest.starts_with("is not the key of ") => Some(Heard::RoomRefused),
+        ("that", "is not the key") => Some(Heard::RoomRefused),
         (room, rest) if room.starts_with('#') => {
             rest.starts_with(is_closed).then_some(Heard::RoomRefused)
         }
@@ -117,7 +117,7 @@ mod tests {
             (Notice::YouAreIn { room, name }, "YouAreIn(\"#garden\")"),
             (Notice::AlreadyIn(room), "AlreadyIn"),
             (Notice::KeyNeeded(room), "RoomRefused"),
-            (Notice::WrongKey(room), "RoomRefused"),
+            (Notice::WrongKey, "RoomRefused"),
             (Notice::BadRoom(Fault::TooLong(31)), "RoomRefused"),
             // These are about something else.
             (Notice::NoPassword, ""),
