@@ -49,6 +49,9 @@ impl fmt::Display for AddressError {
                 f,
                 "the host is missing; write HOST:PORT, [v6]:PORT or unix:PATH"
             ),
+            Self::NoPort(text) if text.bytes().all(|b| b.is_ascii_digit()) => {
+                write!(f, "the host is missing; write {DEFAULT_HOST}:{text}")
+            }
             Self::NoPort(text) => write!(f, "the port is missing; write {text}:{DEFAULT_PORT}"),
             Self::BadPort(text) => {
                 write!(f, "'{text}' is no port; ports are numbers from 0 to 65535")

@@ -64,7 +64,14 @@ fn serve(args: &ArgMatches) -> ExitCode {
         Ok(bound) => bound,
         Err(error) => return fail(&error),
     };
-    let hints = listen::hints(&bound);
+    let hints = listen::hints(
+        &bound,
+        if config.bare {
+            "snug connect --bare"
+        } else {
+            "snug connect"
+        },
+    );
     let transcript = match args
         .get_one::<PathBuf>("transcript")
         .map(|path| open_transcript(path))
@@ -129,7 +136,7 @@ fn serve_command() -> Command {
     Command::new("serve")
         .about("Run a server: each line that a client sends is brought to everybody else")
         .arg(
-            option("listen", "ADDR", "SNUG_LISTEN", "HOST:PORT, [v6]:PORT or unix:PATH; port 0 picks a free one")
+            option("listen", "ADDR", "SNUG_LISTEN", "HOST:PORT, [v6]:PORT or unix:PATH; port 0 picks a free one; may be repeated")
                 .short('l')
                 .default_value("127.0.0.1:9999")
                 .action(ArgAction::Append)
@@ -185,14 +192,17 @@ fn serve_command() -> Command {
         )
         .arg(
             option("transcript", "FILE", "SNUG_TRANSCRIPT", "Append every public line to FILE, and read it back at the start; - is standard output")
+                .conflicts_with("bare")
                 .value_parser(value_parser!(PathBuf)),
         )
         .arg(
             option("password-file", "FILE", "SNUG_PASSWORD_FILE", "Its first line must be said to enter: /pass PASSWORD")
+                .conflicts_with("bare")
                 .value_parser(value_parser!(PathBuf)),
         )
         .arg(
             option("admin-password-file", "FILE", "SNUG_ADMIN_PASSWORD_FILE", "Its first line makes an admin: /admin PASSWORD")
+                .conflicts_with("bare")
                 .value_parser(value_parser!(PathBuf)),
         )
         .arg(flag("hide-addresses", "SNUG_HIDE_ADDRESSES").help("Unnamed people are guest1, guest2 … instead of their address"))

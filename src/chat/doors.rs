@@ -167,7 +167,7 @@ impl Chat {
             return emit(tell(id, Notice::BadBan(text)));
         }
         if mine.is_some_and(|mine| whom.concerns(name_of(&self.people, id), mine)) {
-            return emit(tell(id, Notice::ThatIsYou));
+            return emit(tell(id, Notice::WouldBanYou));
         }
         let ip = found
             .filter(|person| person.is_named)

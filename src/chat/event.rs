@@ -234,8 +234,10 @@ pub enum Notice<'a> {
         text: &'a str,
     },
     NotReading(&'a str),
-    /// Messages to oneself.
+    /// A message to oneself.
     ThatIsYou,
+    /// A ban of oneself.
+    WouldBanYou,
     NobodyCalled(&'a str),
     YouAreNow(&'a str),
     NameTaken(&'a str),

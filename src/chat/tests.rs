@@ -983,9 +983,9 @@ fn bans() {
          0: /ban
          0| *** write it like this: /ban NAME|ADDRESS [TEXT]
          0: /ban alice
-         0| *** that is you
+         0| *** that would ban you too; /kick NAME throws out somebody else
          0: /ban 10.0.0.1
-         0| *** that is you
+         0| *** that would ban you too; /kick NAME throws out somebody else
          0: /ban #!
          0| *** #! is neither a name nor an address that can be banned
          0: /ban Mallory spam

@@ -246,6 +246,9 @@ impl Identity {
                 let room = found.unwrap_or_else(|| room.to_owned());
                 self.room = (room != LOBBY).then_some(room);
             }
+            Heard::ThrownOut => {
+                actions.push(Action::Fail(format!("not coming back by itself: {notice}")))
+            }
             Heard::AlreadyIn => self.is_joining = false,
             Heard::RoomRefused if self.is_joining => {
                 self.is_joining = false;

@@ -5,13 +5,19 @@ use crate::address::{DEFAULT_HOST, DEFAULT_PORT};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 
+/// Stands for the call of the client.
+const CLIENT: &str = "snug connect";
 /// Stands for the address of this machine where it cannot be told.
 const SOME_ADDRESS: &str = "<this machine's address>";
 
-/// The lines for the log, in order.
-pub fn hints(bound: &[Bound]) -> Vec<String> {
+/// The lines for the log, in order. `client` is how `snug connect` is called for such a server.
+pub fn hints(bound: &[Bound], client: &str) -> Vec<String> {
     let locals: Vec<Local> = bound.iter().map(|b| b.local.clone()).collect();
-    lines(&locals, outside)
+    let lines = lines(&locals, outside);
+    lines
+        .into_iter()
+        .map(|line| line.replace(CLIENT, client))
+        .collect()
 }
 
 /// `outside` tells the address by which others reach a wildcard of this machine.

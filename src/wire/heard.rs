@@ -24,6 +24,8 @@ pub enum Heard<'a> {
     AlreadyIn,
     /// The room that was asked for needs another key, or is none.
     RoomRefused,
+    /// One is sent away, and to come back at once would be no answer.
+    ThrownOut,
     /// Nobody is called so any more, as far as the room can tell.
     Gone(&'a str),
 }
@@ -49,10 +51,14 @@ pub fn read(notice: &str) -> Option<Heard<'_>> {
     }
     match notice {
         "that is not the password" => return Some(Heard::WrongPassword),
+        "you are banned here" => return Some(Heard::ThrownOut),
         "this server has a password; say it with: /pass PASSWORD" => {
             return Some(Heard::PasswordNeeded);
         }
         _ => {}
+    }
+    if notice.starts_with("you were thrown out by ") {
+        return Some(Heard::ThrownOut);
     }
     let later = "too many wrong tries from your address; wait ";
     if let Some(seconds) = between(notice, later, " s, then try again") {
@@ -119,6 +125,15 @@ mod tests {
             (Notice::KeyNeeded(room), "RoomRefused"),
             (Notice::WrongKey, "RoomRefused"),
             (Notice::BadRoom(Fault::TooLong(31)), "RoomRefused"),
+            (Notice::YouWereKicked { by: name, text: "" }, "ThrownOut"),
+            (
+                Notice::YouWereKicked {
+                    by: name,
+                    text: "spam",
+                },
+                "ThrownOut",
+            ),
+            (Notice::YouAreBanned, "ThrownOut"),
             // These are about something else.
             (Notice::NoPassword, ""),
             (Notice::NoRoom(room), ""),

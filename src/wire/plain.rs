@@ -153,6 +153,7 @@ fn words(notice: Notice<'_>) -> String {
         Notice::NoAdmins => "this server has no password for admins".into(),
         Notice::NotReading(name) => format!("{name} is not reading; your message was not sent"),
         Notice::ThatIsYou => "that is you".into(),
+        Notice::WouldBanYou => "that would ban you too; /kick NAME throws out somebody else".into(),
         Notice::NobodyCalled(name) => {
             format!("nobody here is called {name}; /who lists who is here")
         }

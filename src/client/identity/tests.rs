@@ -281,7 +281,7 @@ fn a_key_that_opened_a_room_opens_it_again_and_is_never_shown() {
          < *** you are in #pub as alice
          join Tea kettle
          < *** you are in #tea as alice
-         < *** that is not the key of #bar
+         < *** that is not the key
          connect
          > /join Tea kettle
          -
@@ -290,8 +290,8 @@ fn a_key_that_opened_a_room_opens_it_again_and_is_never_shown() {
          connect
          > /join Tea kettle
          -
-         < *** that is not the key of #tea
-         ! the server does not let you into Tea: that is not the key of #tea
+         < *** that is not the key
+         ! the server does not let you into Tea: that is not the key
          =",
     );
 }
@@ -304,7 +304,7 @@ fn a_wrong_password_is_the_end_and_too_many_are_waited_for() {
          > /pass secret
          > /nick alice
          -
-         < *** too many wrong passwords from your address; wait 7 s, then try again
+         < *** too many wrong tries from your address; wait 7 s, then try again
          ! somebody at this address said wrong passwords; trying again in 7 s
          < *** this server has a password; say it with: /pass PASSWORD
          +6
@@ -378,15 +378,15 @@ fn what_is_refused_later_is_said() {
          < *** you are in #tea as alice
          =
          < *** a name cannot be empty
-         < *** that is not the key of #pub
+         < *** that is not the key
          connect
          > /nick alice
          > /join tea
          -
          < *** the name alice is banned; choose another with: /nick NAME
          ! the server does not let you be alice: it is banned here
-         < *** that is not the key of #tea
-         ! the server does not let you into tea: that is not the key of #tea
+         < *** that is not the key
+         ! the server does not let you into tea: that is not the key
          =
          +100000",
     );
