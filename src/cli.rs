@@ -127,7 +127,6 @@ pub fn command() -> Command {
         )
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .disable_help_subcommand(true)
         .subcommand(serve_command())
         .subcommand(connect_command())
 }

@@ -229,7 +229,7 @@ fn words(notice: Notice<'_>) -> String {
         Notice::Earlier => "earlier:".into(),
         Notice::Now => "now:".into(),
         Notice::NoHistory(room) => format!("nothing was said in {room} yet"),
-        Notice::Help { usage, about } => format!("{usage} {about}"),
+        Notice::Help { usage, about } => format!("{usage:<24} {about}"),
         Notice::UnknownCommand(word) => {
             format!("there is no command /{word}; /help lists them, and //{word} says /{word}")
         }
