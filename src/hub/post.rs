@@ -7,7 +7,8 @@ use crate::fanout::Fanout;
 use crate::fanout::queue::FeedId;
 use crate::wire::{plain, record};
 
-/// Delivers what the rules let happen.
+/// Delivers what the rules let happen. A person hears one room at a time, as the plain dialect has it: the rules
+/// would let them be in several.
 #[derive(Debug)]
 pub struct Post {
     pub fanout: Fanout,

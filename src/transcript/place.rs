@@ -11,7 +11,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-/// Rooms with a key are in the file too: not for everybody on the machine.
+/// What people say in a room is for those in it, not for everybody on the machine.
 const MODE: u32 = 0o640;
 
 /// Where the lines go.
