@@ -1,6 +1,6 @@
 //! One stream: its bytes in and out, what of its input is not yet looked at, and how it ends.
 //!
-//! Never knows what a line means, nor who else is connected.
+//! Keeps what the hub has left to do for it, but never knows what a line means, nor who else is connected.
 
 use crate::chat::{Listing, Origin, Reason};
 use crate::wire::lines::Decoder;
@@ -196,12 +196,14 @@ impl<S: Stream> Connection<S> {
     }
 
     /// Takes the input's state out, to work on it; [`Self::put_input`] puts it back.
-    pub fn take_input(&mut self) -> Box<Input> {
-        self.input.take().unwrap_or_default()
+    pub fn take_input(&mut self) -> Input {
+        self.input
+            .take()
+            .map_or_else(Input::default, |input| *input)
     }
 
-    /// Puts the input's state back; nothing is kept of an empty one.
-    pub fn put_input(&mut self, input: Box<Input>) {
-        self.input = Some(input).filter(|input| !input.is_empty());
+    /// Puts the input's state back. Nothing is kept, nor allocated, of an empty one.
+    pub fn put_input(&mut self, input: Input) {
+        self.input = (!input.is_empty()).then(|| Box::new(input));
     }
 }

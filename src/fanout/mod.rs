@@ -337,8 +337,7 @@ impl Fanout {
         let Some(Some(reader)) = self.readers.get(id as usize) else {
             return false;
         };
-        let takes = |since: Stamp| u64::from(since.age(self.now)) < self.settings.stall;
-        reader.blocked.is_none_or(takes) && self.replies(id) <= limits::REPLIES
+        !self.settings.is_stalled(reader, self.now) && self.replies(id) <= limits::REPLIES
     }
 
     /// Lines times the readers that they were published for.

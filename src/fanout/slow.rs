@@ -87,42 +87,37 @@ impl Fanout {
         if held.is_none() && (feed.log.is_empty() || !waits && feed.log.len() as u64 <= backlog) {
             return;
         }
-        let (mut worst, mut holders, mut stalled) = ((0, 0), Vec::new(), Vec::new());
+        let (mut worst, mut holders, mut stopped) = ((0, 0), Vec::new(), Vec::new());
         self.each_position(feed_id, |id, reader, from| {
             // A crowded queue loses its lines too, and sooner than the log.
             let is_crowded = |queue: &Queue| queue.segments.len() > limits::SEGMENTS / 2;
             let crowded = waits && reader.queue.as_deref().is_some_and(is_crowded);
             let behind = if crowded { backlog + 1 } else { end - from.at };
+            let is_far = behind > backlog / 2;
             if !self.is_waited_for(reader, now) {
-                stalled.push((id, behind));
+                stopped.extend(is_far.then_some(id));
                 return;
             }
             worst = worst.max((behind, id));
-            if behind > backlog / 2 {
-                holders.push(id);
-            }
+            holders.extend(is_far.then_some(id));
         });
-        for (id, _) in stalled
-            .into_iter()
-            .filter(|&(_, behind)| behind > backlog / 2)
-        {
+        for id in stopped {
             reader(&mut self.readers, id).excused = true;
         }
         let (check, patience) = match waits {
             true => (self.settings.slow_timeout, self.settings.slow_timeout),
             false => (self.settings.stall, limits::PATIENCE),
         };
-        let new = Hold {
-            since: now,
-            check: now,
-            end,
-        };
         let hold = match held {
             None if worst.0 > backlog => {
                 if waits {
                     self.waited_for.push(worst.1);
                 }
-                Some(new)
+                Some(Hold {
+                    since: now,
+                    check: now,
+                    end,
+                })
             }
             None => None,
             Some(_) if holders.is_empty() => None,
@@ -144,10 +139,8 @@ impl Fanout {
 
     /// Whether the room of a reader that has fallen behind waits for it.
     fn is_waited_for(&self, reader: &Reader, now: Millis) -> bool {
-        let takes = |since: Stamp| u64::from(since.age(now)) < self.settings.stall;
-        !reader.excused
-            && !reader.given_up
-            && (self.settings.slow == Slow::Wait || reader.blocked.is_none_or(takes))
+        let waits = self.settings.slow == Slow::Wait;
+        !reader.excused && !reader.given_up && (waits || !self.settings.is_stalled(reader, now))
     }
 
     /// A reader has used up its time. By the policies that are not for waiting, it may be within the backlog all the
@@ -292,6 +285,13 @@ impl Fanout {
 }
 
 impl Settings {
+    /// Whether a reader has taken nothing for too long.
+    pub(super) fn is_stalled(&self, reader: &Reader, now: Millis) -> bool {
+        reader
+            .blocked
+            .is_some_and(|since| u64::from(since.age(now)) >= self.stall)
+    }
+
     /// Whether a reader can go on behind a gap.
     fn can_skip(&self) -> bool {
         self.slow != Slow::Close && self.gap.is_some()

@@ -16,7 +16,7 @@ impl<S: Stream> Hub<S> {
             return;
         }
         connection.phase = Phase::Draining { linger: true };
-        connection.put_input(Box::default());
+        connection.put_input(Input::default());
         let (origin, broken) = (connection.origin, connection.broken);
         log::info!("{origin} left: {}", broken.map_or(why, Why::Failed));
         self.open -= 1;

@@ -87,8 +87,6 @@ pub struct Hub<S> {
     rate: Rate,
     /// The time of day, as the event loop last said.
     wall: Wall,
-    /// When the hub was made.
-    born: Millis,
 }
 
 impl<S: Stream> Hub<S> {
@@ -130,7 +128,6 @@ impl<S: Stream> Hub<S> {
             figures: None,
             rate: Rate::default(),
             wall: Wall::default(),
-            born: 0,
             config,
         }
     }

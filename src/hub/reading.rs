@@ -88,7 +88,7 @@ impl<S: Stream> Hub<S> {
     }
 
     /// Puts the input back, sees to the end of the stream, and decides when the next share comes.
-    fn after_read(&mut self, id: Id, mut input: Box<Input>) {
+    fn after_read(&mut self, id: Id, mut input: Input) {
         let connection = &mut self.connections[id as usize];
         if connection.phase != Phase::Open {
             return;
@@ -178,7 +178,7 @@ impl<S: Stream> Hub<S> {
             most_behind,
             skipped: self.post.fanout.skipped(),
             memory: self.post.fanout.memory() + self.chat.memory() + inputs.sum::<usize>(),
-            uptime: self.now - self.born,
+            uptime: self.now,
         }
     }
 

@@ -62,7 +62,7 @@ pub struct Server {
     start: Instant,
     /// Accepting rests until then, because the system refused to give more.
     resting: Option<Millis>,
-    /// That was logged; until nobody waits any more.
+    /// That was logged, and somebody waits still.
     is_short: bool,
     /// How many connections there were when it began to rest.
     rested_at: usize,
@@ -265,7 +265,8 @@ impl Server {
                 match self.admit(index, now) {
                     Ok(()) => {}
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        self.doors[index].waiting = false
+                        self.doors[index].waiting = false;
+                        self.is_short = false;
                     }
                     // The peer was gone before its turn, or a signal came: the next one, please.
                     Err(error) if is_passing(&error) => {}
