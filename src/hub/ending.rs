@@ -46,11 +46,11 @@ impl<S: Stream> Hub<S> {
 
     /// After a write has failed: what the peer sent before it went is still heard.
     pub(super) fn hear_out(&mut self, id: Id, error: io::ErrorKind) {
-        let connection = &mut self.connections[id as usize];
-        if connection.phase == Phase::Open {
-            self.readable(id, true);
-        } else {
-            self.abandon(id, &Why::Failed(error));
+        match self.connections[id as usize].phase {
+            Phase::Open => self.readable(id, true),
+            Phase::Draining { .. } => self.abandon(id, &Why::Failed(error)),
+            // Why it ends has been said.
+            Phase::Lingering | Phase::Over => {}
         }
     }
 

@@ -19,6 +19,29 @@ fn check_serves(server: &Server) {
 }
 
 #[test]
+fn a_leave_is_one_line_of_the_log_whatever_was_left_to_write() {
+    let server = Server::start(&[]);
+    // Each has others' entering and leaving unread, and more to come, when it goes.
+    let crowd: Vec<Client> = (0..30).map(|_| server.join()).collect();
+    let names: Vec<String> = crowd.iter().map(|client| client.name.clone()).collect();
+    server.while_paused(|| crowd.into_iter().for_each(Client::reset));
+    for name in &names {
+        server.wait_log(&format!("{name} left: "));
+    }
+    // Whoever comes now is told of after all that was to be said of them.
+    let last = server.join();
+    server.wait_log(&format!("{} came", last.name));
+    for name in &names {
+        let lines = server.log_lines();
+        let about: Vec<&String> = lines
+            .iter()
+            .filter(|line| line.contains(&format!("{name} ")))
+            .collect();
+        assert_eq!(about.len(), 2, "{about:#?}");
+    }
+}
+
+#[test]
 fn a_reset_in_the_middle_of_a_line_is_a_leave() {
     let server = Server::start(&[]);
     let [mut stays] = server.room();
