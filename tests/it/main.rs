@@ -13,4 +13,5 @@ mod serve_lines;
 mod serve_listen;
 mod serve_slow;
 mod serve_stop;
+mod serve_transcript;
 mod terminal;
