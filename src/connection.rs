@@ -3,6 +3,7 @@
 //! Keeps what the hub has left to do for it, but never knows what a line means, nor who else is connected.
 
 use crate::chat::{Listing, Origin, Reason};
+use crate::pace::Bucket;
 use crate::wire::lines::Decoder;
 use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
@@ -114,6 +115,8 @@ pub struct Connection<S> {
     pub listed: bool,
     /// A line without an end has rested long enough to count as one.
     pub rested: bool,
+    /// What it may still say, where its pace is limited.
+    pub bucket: Bucket,
     input: Option<Box<Input>>,
 }
 
@@ -130,6 +133,7 @@ impl<S: Stream> Connection<S> {
             ended: false,
             rested: false,
             listed: false,
+            bucket: Bucket::default(),
             input: None,
         }
     }

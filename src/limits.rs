@@ -9,6 +9,9 @@ pub type Millis = u64;
 /// One read from a socket, and so one connection's share of a turn. Large enough that a burst
 /// comes in with one system call.
 pub const READ: usize = 64 << 10;
+/// … where a pace is set: this, or so many bytes for each line of a burst, if that is more.
+pub const PACED_READ: usize = 4 << 10;
+pub const PACED_LINE: usize = 64;
 /// What one turn publishes into the rooms before it writes, unless the backlog asks for less:
 /// a turn must stay well below the backlog, or it would outrun readers that keep up.
 pub const TURN: usize = 128 << 10;

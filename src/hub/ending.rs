@@ -16,6 +16,9 @@ impl<S: Stream> Hub<S> {
             return;
         }
         connection.phase = Phase::Draining { linger: true };
+        if self.pauses.clear(id) {
+            connection.listed = false;
+        }
         connection.put_input(Input::default());
         let (origin, broken) = (connection.origin, connection.broken);
         log::info!("{origin} left: {}", broken.map_or(why, Why::Failed));

@@ -19,6 +19,7 @@ use crate::chat::{self, Chat, Figures, LOBBY_ID, Moment, Notice, Origin, Reason,
 use crate::connection::{Connection, Fill, Input, Phase, Stream, Why};
 use crate::fanout::{self, Fanout, Slow};
 use crate::limits::{self, Millis};
+use crate::pace::Pace;
 use crate::wire::lines::{Framing, Item};
 use crate::wire::plain;
 use post::Post;
@@ -42,6 +43,8 @@ pub struct Config {
     pub backlog: usize,
     pub slow: Slow,
     pub slow_timeout: Millis,
+    /// How fast each may speak. A bus knows no limit.
+    pub pace: Option<Pace>,
     /// How long a line without an end may rest before it counts as one.
     pub unterminated: Option<Millis>,
     pub hide_addresses: bool,
@@ -66,6 +69,8 @@ pub struct Hub<S> {
     chat: Chat,
     post: Post,
     timers: Timers,
+    /// When those are heard again who have said more than their pace allows.
+    pauses: Timers,
     /// To be read, in order of arrival.
     ready: VecDeque<Id>,
     /// Could be read from, but must wait until their room goes on or they have read their answers.
@@ -112,10 +117,11 @@ impl<S: Stream> Hub<S> {
             chat,
             post: Post::new(fanout, config.records),
             timers: Timers::default(),
+            pauses: Timers::default(),
             ready: VecDeque::new(),
             waiting: Vec::new(),
             ending: Vec::new(),
-            buffer: vec![0; limits::READ],
+            buffer: vec![0; share(&config)],
             scratch: Vec::new(),
             budget: limits::TURN.min(config.backlog / limits::TURN_SHARE).max(1),
             framing: Framing {
@@ -239,10 +245,12 @@ impl<S: Stream> Hub<S> {
 
     /// When the next turn must come, if nothing happens before.
     pub fn next_deadline(&self) -> Option<Millis> {
-        [self.timers.next(), self.post.fanout.next_deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        let deadlines = [
+            self.timers.next(),
+            self.pauses.next(),
+            self.post.fanout.next_deadline(),
+        ];
+        deadlines.into_iter().flatten().min()
     }
 
     /// How many people, or readers of a bus, are connected.
@@ -279,6 +287,10 @@ impl<S: Stream> Hub<S> {
 
     /// What is due.
     fn run_timers(&mut self) {
+        while let Some(id) = self.pauses.pop(self.now) {
+            self.connections[id as usize].listed = false;
+            self.make_ready(id);
+        }
         while let Some(id) = self.timers.pop(self.now) {
             let Some(connection) = self.connections.get(id as usize) else {
                 continue;
@@ -356,4 +368,14 @@ impl<S: Stream> Hub<S> {
             assert_eq!(self.chat.people() + self.chat.visitors(), self.open);
         }
     }
+}
+
+/// What is read from a connection at once, in bytes. Where lines are limited it is little: what has been read and must
+/// wait is kept here, what has not is kept by its sender.
+fn share(config: &Config) -> usize {
+    config.pace.map_or(limits::READ, |pace| {
+        (pace.burst as usize)
+            .saturating_mul(limits::PACED_LINE)
+            .clamp(limits::PACED_READ, limits::READ)
+    })
 }

@@ -39,6 +39,13 @@ impl<S: Stream> Hub<S> {
             }
             return;
         }
+        if let Some(pace) = self.config.pace
+            && !connection.bucket.has_line(pace, self.now)
+        {
+            connection.listed = true;
+            self.pauses.set(id, connection.bucket.refilled_at(pace));
+            return;
+        }
         let mut input = connection.take_input();
         if std::mem::take(&mut connection.rested) && !connection.readable && input.unread.is_empty()
         {
@@ -69,9 +76,11 @@ impl<S: Stream> Hub<S> {
             match item {
                 Item::Line(line) => input.listing = self.line(id, &line),
                 Item::TooLong if self.config.bare => self.end(id, Why::LineTooLong),
-                Item::TooLong => self
-                    .post
-                    .tell(id, Notice::LineTooLong(self.config.max_line)),
+                Item::TooLong => {
+                    self.spend(id, 1);
+                    self.post
+                        .tell(id, Notice::LineTooLong(self.config.max_line));
+                }
             }
             if self.connections[id as usize].phase != Phase::Open {
                 input.decoder = Default::default();
@@ -80,11 +89,16 @@ impl<S: Stream> Hub<S> {
             if input.listing.is_some()
                 || self.post.published >= self.budget
                 || self.too_many_replies(id)
+                || self.is_spent(id)
             {
                 break;
             }
         }
         input.unread = rest.to_vec();
+        if input.decoder.is_dropping() {
+            // A line without an end is no way around the pace.
+            self.spend(id, (bytes.len() / self.config.max_line) as u64);
+        }
     }
 
     /// Puts the input back, sees to the end of the stream, and decides when the next share comes.
@@ -109,7 +123,7 @@ impl<S: Stream> Hub<S> {
         {
             match input.decoder.is_partial() {
                 true => self.timers.set(id, self.now + rest),
-                false => self.timers.clear(id),
+                false => _ = self.timers.clear(id),
             }
         }
         let connection = &mut self.connections[id as usize];
@@ -130,6 +144,7 @@ impl<S: Stream> Hub<S> {
             return None;
         }
         self.lines_in += 1;
+        self.spend(id, 1);
         let moment = self.moment();
         let Self {
             chat,
@@ -142,6 +157,21 @@ impl<S: Stream> Hub<S> {
         self.see_to_dismissed();
         self.report();
         listing
+    }
+
+    /// Counts lines against somebody's pace.
+    fn spend(&mut self, id: Id, lines: u64) {
+        if let Some(pace) = self.config.pace {
+            let bucket = &mut self.connections[id as usize].bucket;
+            bucket.take(lines, pace, self.now);
+        }
+    }
+
+    /// Whether somebody has said all that their pace allows for now.
+    fn is_spent(&self, id: Id) -> bool {
+        let bucket = &self.connections[id as usize].bucket;
+        let has_line = |pace| bucket.has_line(pace, self.now);
+        !self.config.pace.is_none_or(has_line)
     }
 
     /// Sees those out whom the rules have dismissed.

@@ -87,6 +87,11 @@ impl Decoder {
         self.partial.is_empty() && !self.dropping
     }
 
+    /// Whether the rest of a line too long is being dropped.
+    pub fn is_dropping(&self) -> bool {
+        self.dropping
+    }
+
     /// Bytes of memory held between two reads.
     pub fn held(&self) -> usize {
         self.partial.capacity()
