@@ -9,6 +9,7 @@ mod event;
 mod help;
 mod history;
 pub mod names;
+mod past;
 mod rooms;
 mod talk;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub use time::{Moment, Wall};
 use crate::limits;
 use bans::{Bans, Tries};
 use names::Names;
+use past::Past;
 use rooms::Rooms;
 use std::collections::HashMap;
 
@@ -42,6 +44,8 @@ pub struct Settings {
     pub hide_addresses: bool,
     /// Lines replayed to whoever enters a room; [`limits::HISTORY`] at most.
     pub history: usize,
+    /// Public lines outlast their room, because a transcript keeps them anyway.
+    pub keeps: bool,
     /// What must be said to enter.
     pub password: Option<String>,
     /// What makes somebody an admin.
@@ -119,8 +123,8 @@ pub struct Chat {
     people: Vec<Option<Person>>,
     names: Names,
     rooms: Rooms,
-    /// The histories of an earlier run, of rooms that nobody has entered since.
-    past: HashMap<String, history::History>,
+    /// What was said in rooms that are not there.
+    past: Past,
     /// Those at the door.
     visitors: HashMap<PersonId, Visitor>,
     bans: Bans,
@@ -144,11 +148,7 @@ impl Chat {
         };
         match self.rooms.find(&name) {
             Some(id) => self.rooms.get_mut(id).history.push(line, false),
-            None => self
-                .past
-                .entry(name.to_ascii_lowercase())
-                .or_default()
-                .push(line, false),
+            None => self.past.remember(&name, line),
         }
     }
 
@@ -323,12 +323,8 @@ impl Chat {
 
     /// Bytes of memory held for what was said.
     pub fn memory(&self) -> usize {
-        let histories = self
-            .rooms
-            .iter()
-            .map(|(_, room)| &room.history)
-            .chain(self.past.values());
-        histories.map(history::History::memory).sum()
+        let histories = self.rooms.iter().map(|(_, room)| &room.history);
+        histories.map(history::History::memory).sum::<usize>() + self.past.memory()
     }
 
     /// What somebody is called, if they are in.
@@ -433,7 +429,10 @@ impl Chat {
             room.members.remove(at);
         }
         if room.members.is_empty() && room_id != LOBBY_ID {
-            self.rooms.close(room_id);
+            let room = self.rooms.close(room_id);
+            if self.settings.keeps {
+                self.past.keep(&room.name, room.history);
+            }
             emit(Event::Vanish { room: room_id });
         }
     }

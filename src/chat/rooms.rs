@@ -80,10 +80,11 @@ impl Rooms {
         id
     }
 
-    /// Forgets a room.
-    pub fn close(&mut self, id: RoomId) {
+    /// Takes a room away.
+    pub fn close(&mut self, id: RoomId) -> Room {
         let room = self.rooms.remove(id as usize);
         self.names.remove(id, &room.name);
+        room
     }
 
     /// A room that is there.

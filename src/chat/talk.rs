@@ -145,10 +145,7 @@ impl Chat {
         let room = found.unwrap_or_else(|| {
             let id = self.rooms.open(&name);
             let room = self.rooms.get_mut(id);
-            room.history = self
-                .past
-                .remove(&name.to_ascii_lowercase())
-                .unwrap_or_default();
+            room.history = self.past.take(&name);
             room.key = (!key.is_empty()).then(|| key.into());
             id
         });

@@ -839,6 +839,58 @@ fn history_of_an_earlier_run() {
     assert_eq!(world.arrive(0, from("10.0.0.1", 1)), ["0| hi"]);
 }
 
+/// What the next to enter a room is told of it, when all who were there have gone.
+fn play_vanishing(keeps: bool, expected: &str) {
+    let mut world = World::new(Settings {
+        keeps,
+        ..settings()
+    });
+    world.arrive(0, from("10.0.0.1", 1));
+    world.say(0, "/nick alice");
+    for line in ["/join open", "in the open", "/join closed", "before"] {
+        world.say(0, line);
+    }
+    for line in ["/key sesame", "behind the key", "/part"] {
+        world.say(0, line);
+    }
+    assert_eq!(
+        world.audience.records,
+        ["#open alice: in the open", "#closed alice: before"]
+    );
+    world.play(&expected.replace("YOU", "*** you are in"));
+}
+
+#[test]
+fn a_room_takes_its_history_along_unless_a_transcript_has_it() {
+    play_vanishing(
+        false,
+        "0: /join open
+         0| YOU #open as alice
+         0: /join closed
+         0| YOU #closed as alice",
+    );
+    play_vanishing(
+        true,
+        "0: /join OPEN
+         0| YOU #OPEN as alice
+         0| *** earlier:
+         0| [14:03] <alice> in the open
+         0| *** now:
+         0: more
+         0: /join closed
+         0| YOU #closed as alice
+         0| *** earlier:
+         0| [14:03] <alice> before
+         0| *** now:
+         0: /join open
+         0| YOU #open as alice
+         0| *** earlier:
+         0| [14:03] <alice> in the open
+         0| [14:03] <alice> more
+         0| *** now:",
+    );
+}
+
 #[test]
 fn a_password_opens_the_door() {
     let mut world = World::new(Settings {

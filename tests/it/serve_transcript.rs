@@ -15,8 +15,13 @@ fn start(transcript: &Path) -> Server {
 /// What a newcomer is told was said before, without the times.
 fn earlier(server: &Server) -> Vec<String> {
     let mut client = server.join();
-    let mut lines = client.sync();
+    let lines = client.sync();
     leave(client);
+    history(lines)
+}
+
+/// What a replay says, without the times.
+fn history(mut lines: Vec<String>) -> Vec<String> {
     if lines.is_empty() {
         return lines;
     }
@@ -26,9 +31,8 @@ fn earlier(server: &Server) -> Vec<String> {
     lines.into_iter().map(text).collect()
 }
 
-/// Somebody comes and says a line, which then stands in the transcript.
-fn talk(server: &Server, transcript: &Path, text: &str) {
-    let mut client = server.join();
+/// Somebody says a line unlike the last, which then stands in the transcript, and goes.
+fn talk(mut client: Client, transcript: &Path, text: &str) {
     client.say(text);
     let line = format!("> {text}\n");
     until("the line is kept", || {
@@ -49,7 +53,7 @@ fn a_line_torn_by_a_crash_never_comes_back() {
     let folder = Folder::new();
     let path = folder.path("transcript");
     let server = start(&path);
-    talk(&server, &path, "before the crash");
+    talk(server.join(), &path, "before the crash");
     server.signal(Signal::KILL);
     drop(server);
     let mut file = fs::OpenOptions::new().append(true).open(&path);
@@ -61,8 +65,27 @@ fn a_line_torn_by_a_crash_never_comes_back() {
     for text in ["after it", "and later", "and at last"] {
         let server = start(&path);
         assert_eq!(earlier(&server), said);
-        talk(&server, &path, text);
+        talk(server.join(), &path, text);
         said.push(format!("{name} {text}"));
         assert_eq!(earlier(&server), said);
+    }
+}
+
+#[test]
+fn a_room_that_vanished_is_remembered_as_after_a_restart() {
+    let folder = Folder::new();
+    let path = folder.path("transcript");
+    let mut said = Vec::new();
+    for texts in [["bees", "flowers"], ["seeds", "weeds"]] {
+        let server = start(&path);
+        for text in texts {
+            let mut client = server.join();
+            client.say("/join garden");
+            let mut lines = client.sync();
+            assert_eq!(lines.remove(0), "*** you are in #garden as 127.0.0.1");
+            assert_eq!(history(lines), said);
+            talk(client, &path, text);
+            said.push(format!("<127.0.0.1> {text}"));
+        }
     }
 }
