@@ -8,6 +8,7 @@ mod doors;
 mod event;
 mod help;
 mod history;
+mod listing;
 pub mod names;
 mod past;
 mod rooms;
@@ -20,6 +21,7 @@ pub use crate::limits::Millis;
 pub use bans::Place;
 pub use event::{Command, Event, Figures, Notice, Origin, Reason, Said};
 pub use history::Line;
+pub use listing::Listing;
 pub use rooms::{LOBBY, LOBBY_ID};
 pub use time::{Moment, Wall};
 
@@ -99,21 +101,6 @@ enum Going<'a> {
 struct Visitor {
     origin: Origin,
     wrong: u8,
-}
-
-/// An answer of many lines, made piece by piece as its reader takes it.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Listing {
-    /// Those in a room, from this person's number on.
-    Who {
-        room: RoomId,
-        serial: u64,
-        from: PersonId,
-    },
-    /// The rooms, from this number on.
-    Rooms { from: RoomId },
-    /// The bans, from this place in their list on.
-    Bans { from: u32 },
 }
 
 /// Everybody and everything.
@@ -215,7 +202,7 @@ impl Chat {
             Command::Topic(topic) => self.topic(id, topic, emit),
             Command::Key(key) => self.key(id, key, emit),
             Command::Who(room) => return self.who(id, room, emit),
-            Command::History(count) => self.history(id, count, now, emit),
+            Command::History(count) => return self.history(id, count, emit),
             Command::Ping(text) => emit(tell(id, Notice::Pong(text))),
             Command::Stats => emit(Event::Report { to: id }),
             Command::Help(topic) => help::answer(id, topic, emit),
@@ -231,74 +218,11 @@ impl Chat {
             Command::Kick { name, text } => self.kick(id, name, text, emit),
             Command::Ban { whom, text } => self.ban(id, whom, text, emit),
             Command::Unban(whom) => self.unban(id, whom, emit),
-            Command::Bans => return self.list_bans(id, emit),
+            Command::Bans => return self.bans(id, emit),
             Command::Wall(text) => self.wall(id, text, emit),
             Command::Unknown(word) => emit(tell(id, Notice::UnknownCommand(word))),
         }
         None
-    }
-
-    /// Goes on with a long answer, by so many lines at most. Gives back what is still to come. Whoever is in a
-    /// room from the first piece to the last is named exactly once.
-    pub fn list(
-        &self,
-        id: PersonId,
-        listing: Listing,
-        lines: usize,
-        now: Millis,
-        emit: &mut impl FnMut(Event<'_>),
-    ) -> Option<Listing> {
-        match listing {
-            Listing::Who { room, serial, from } => {
-                // It may be gone, or closed, since the last piece.
-                let asker = self.person(id)?;
-                let there = self.rooms.get_same(room, serial)?;
-                if there.key.is_some() && !asker.is_in(room) && !asker.is_admin {
-                    return None;
-                }
-                let everybody = (0..).zip(&self.people).skip(from as usize);
-                let mut there = everybody.filter_map(|(at, person)| {
-                    let person = person.as_ref().filter(|person| person.is_in(room))?;
-                    Some((at, person))
-                });
-                for (at, person) in there.by_ref().take(lines) {
-                    let idle = now.saturating_sub(person.active);
-                    let (name, is_you) = (&*person.name, at == id);
-                    emit(tell(id, Notice::Person { name, is_you, idle }));
-                }
-                let (from, _) = there.next()?;
-                Some(Listing::Who { room, serial, from })
-            }
-            Listing::Rooms { from } => {
-                let mut rooms = self.rooms.iter().skip_while(|&(at, _)| at < from);
-                for (_, room) in rooms.by_ref().take(lines) {
-                    let has_key = room.key.is_some();
-                    let notice = Notice::Room {
-                        name: &room.name,
-                        people: room.members.len(),
-                        has_key,
-                        // What a closed room is about is for those in it.
-                        topic: if has_key { "" } else { &room.topic },
-                    };
-                    emit(tell(id, notice));
-                }
-                rooms.next().map(|(from, _)| Listing::Rooms { from })
-            }
-            Listing::Bans { from } => {
-                let mut bans = (0..).zip(self.bans.list()).skip(from as usize);
-                for (_, ban) in bans.by_ref().take(lines) {
-                    let whom = ban.whom.to_string();
-                    emit(tell(
-                        id,
-                        Notice::Ban {
-                            whom: &whom,
-                            by: &ban.by,
-                        },
-                    ));
-                }
-                bans.next().map(|(from, _)| Listing::Bans { from })
-            }
-        }
     }
 
     /// How many people there are, those at the door apart.
@@ -393,7 +317,7 @@ impl Chat {
                 said,
             });
         }
-        self.replay(id, room_id, self.settings.history, now, emit);
+        self.replay(id, room_id, now, emit);
         emit(Event::Enter {
             person: id,
             room: room_id,
@@ -437,17 +361,12 @@ impl Chat {
         }
     }
 
-    /// Tells somebody the last lines of a room.
-    fn replay(
-        &self,
-        id: PersonId,
-        room: RoomId,
-        count: usize,
-        now: Moment,
-        emit: &mut impl FnMut(Event<'_>),
-    ) {
+    /// Tells somebody who enters a room its last lines, all at once: they come before any that is said from then
+    /// on. As many as [`Settings::history`] says, but no more than [`limits::REPLIES`] bytes.
+    fn replay(&self, id: PersonId, room: RoomId, now: Moment, emit: &mut impl FnMut(Event<'_>)) {
         let room = self.rooms.get(room);
-        if count == 0 || room.history.is_empty() {
+        let count = room.history.fitting(self.settings.history, limits::REPLIES);
+        if count == 0 {
             return;
         }
         emit(tell(id, Notice::Earlier));
