@@ -14,5 +14,6 @@ mod serve_listen;
 mod serve_pace;
 mod serve_slow;
 mod serve_stop;
+mod serve_strangers;
 mod serve_transcript;
 mod terminal;
