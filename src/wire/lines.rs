@@ -77,6 +77,12 @@ impl Decoder {
         is_some.then_some(line)
     }
 
+    /// Drops the line that was begun, and so will be the rest of it.
+    pub fn drop_line(&mut self) {
+        self.dropping |= !self.partial.is_empty();
+        self.partial = Vec::new();
+    }
+
     /// Whether a line has begun whose end has not come.
     pub fn is_partial(&self) -> bool {
         !self.partial.is_empty()
