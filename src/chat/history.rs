@@ -186,6 +186,23 @@ mod tests {
     }
 
     #[test]
+    fn half_of_it_can_be_forgotten_until_nothing_is_left() {
+        let meter = Meter::default();
+        let mut history = History::new(&meter);
+        for n in 0..100 {
+            history.push(line("a", &n.to_string()), false);
+        }
+        for expected in [50..100, 75..100, 88..100, 94..100, 97..100, 99..100, 0..0] {
+            history.halve();
+            let lines: Vec<_> = history.last(100).map(|line| line.text).collect();
+            let expected: Vec<_> = expected.map(|n| n.to_string()).collect();
+            assert_eq!(lines, expected);
+            assert_eq!(history.checked_memory(), meter.total());
+        }
+        assert_eq!(meter.total(), 0);
+    }
+
+    #[test]
     fn what_was_said_behind_a_key_can_be_forgotten() {
         let mut history = History::new(&Meter::default());
         for n in 0..200 {

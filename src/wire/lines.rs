@@ -201,6 +201,25 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_is_dropped_is_dropped_to_its_end() {
+        let mut decoder = Decoder::default();
+        let mut lines = Vec::new();
+        for piece in [&b"one\ntw"[..], b"o\nthr", b"ee\n", b"four\n"] {
+            let mut input = piece;
+            while let Some(Item::Line(line)) = decoder.next(&mut input, PLAIN) {
+                lines.push(line.into_owned());
+            }
+            if piece.ends_with(b"r") {
+                decoder.drop_line();
+                assert_eq!(decoder.held(), 0);
+            }
+        }
+        assert_eq!(lines, [&b"one"[..], b"two", b"four"]);
+        decoder.drop_line();
+        assert!(decoder.is_idle(), "there was none to drop");
+    }
+
+    #[test]
     fn every_split_gives_the_same_lines() {
         let input = b"one\r\n\ntwo\rthree\n12345678\r\n12345678\n123456789\n\r\n12345678\rx\nlong long long\nend\r\nx";
         for framing in [PLAIN, BARE] {
