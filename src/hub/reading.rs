@@ -223,10 +223,9 @@ impl<S: Stream> Hub<S> {
         let connection = &mut self.connections[id as usize];
         let mut input = connection.take_input();
         if let Some(listing) = input.listing.take() {
-            let Self {
-                chat, post, now, ..
-            } = self;
-            input.listing = chat.list(id, listing, limits::PAGE_LINES, *now, &mut |event| {
+            let moment = self.moment();
+            let Self { chat, post, .. } = self;
+            input.listing = chat.list(id, listing, limits::PAGE_LINES, moment, &mut |event| {
                 post.deliver(event);
             });
         }

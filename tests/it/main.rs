@@ -14,4 +14,5 @@ mod serve_listen;
 mod serve_pace;
 mod serve_slow;
 mod serve_stop;
+mod serve_transcript;
 mod terminal;
