@@ -8,6 +8,7 @@ mod identity;
 use crate::address::Address;
 use crate::client::{self, Color};
 use crate::fanout::Slow;
+use crate::pace::Pace;
 use crate::server::Server;
 use crate::transcript::{self, Tail, Transcript};
 use crate::wire::clean::is_control;
@@ -27,7 +28,11 @@ const SPARE_FILES: usize = 32;
 const MAX_LINE: usize = 64 << 20;
 /// The backlogs that can be asked for.
 const MIN_BACKLOG: usize = 4 << 10;
-const MAX_BACKLOG: usize = 4 << 30;
+const MAX_BACKLOG: usize = MAX_MEMORY;
+/// The highest ceiling of memory that can be asked for.
+const MAX_MEMORY: usize = 1 << if usize::BITS > 32 { 40 } else { 30 };
+/// The most lines a second, or at once.
+const MAX_LINES: u32 = 1_000_000;
 /// The longest time that can be asked for: a year.
 const MAX_SECONDS: u64 = 366 * 24 * 3600;
 
@@ -181,6 +186,21 @@ fn serve_command() -> Command {
                 .value_parser(value_parser!(u64).range(0..=MAX_SECONDS)),
         )
         .arg(
+            option("max-memory", "BYTES", "SNUG_MAX_MEMORY", "How much may be queued and kept, all connections together; beyond that whoever holds the most gives first")
+                .default_value("64M")
+                .value_parser(|text: &str| size(text, limits::MIN_MEMORY..=MAX_MEMORY)),
+        )
+        .arg(
+            option("rate", "LINES", "SNUG_RATE", "How many lines each client may say in a second; beyond that it is read from later; or off")
+                .default_value("50")
+                .value_parser(rate),
+        )
+        .arg(
+            option("burst", "LINES", "SNUG_BURST", "How many it may say at once after a silence")
+                .default_value("200")
+                .value_parser(value_parser!(u32).range(1..=i64::from(MAX_LINES))),
+        )
+        .arg(
             option("unterminated", "MS", "SNUG_UNTERMINATED", "A partial line that rests so long counts as a line, for clients that send no newline [default: off]")
                 .value_parser(value_parser!(u64).range(1..=MAX_SECONDS * 1000)),
         )
@@ -227,6 +247,8 @@ fn serve_config(args: &ArgMatches, file_limit: u64) -> Result<hub::Config, Strin
         backlog: get(args, "backlog"),
         slow: get(args, "slow"),
         slow_timeout: get::<u64>(args, "slow-timeout") * 1000,
+        max_memory: get(args, "max-memory"),
+        pace: pace(args),
         unterminated: args.get_one("unterminated").copied(),
         hide_addresses: args.get_flag("hide-addresses"),
         history: get(args, "history"),
@@ -234,6 +256,13 @@ fn serve_config(args: &ArgMatches, file_limit: u64) -> Result<hub::Config, Strin
         admin_password: password("admin-password-file")?,
         records: args.contains_id("transcript"),
     })
+}
+
+/// The pace that is asked for, unless there is to be none.
+fn pace(args: &ArgMatches) -> Option<Pace> {
+    let rate = get::<Option<u32>>(args, "rate").filter(|_| !args.get_flag("bare"))?;
+    let burst = get(args, "burst");
+    Some(Pace { rate, burst })
 }
 
 fn connect_command() -> Command {
@@ -383,6 +412,17 @@ fn count(text: &str) -> Result<usize, String> {
         Ok(0) => Err("it must be at least 1".into()),
         Ok(n) => Ok(n),
         Err(_) => Err("write a number such as 100".into()),
+    }
+}
+
+/// Reads how many lines a second somebody may say; `None` is no limit.
+fn rate(text: &str) -> Result<Option<u32>, String> {
+    match text.parse() {
+        _ if text.eq_ignore_ascii_case("off") => Ok(None),
+        Ok(lines @ 1..=MAX_LINES) => Ok(Some(lines)),
+        _ => Err(format!(
+            "write a number of lines from 1 to {MAX_LINES}, or off"
+        )),
     }
 }
 

@@ -23,6 +23,7 @@ pub use rooms::{LOBBY, LOBBY_ID};
 pub use time::{Moment, Wall};
 
 use crate::limits;
+use crate::memory::block;
 use bans::{Bans, Tries};
 use names::Names;
 use rooms::Rooms;
@@ -147,7 +148,7 @@ impl Chat {
             None => self
                 .past
                 .entry(name.to_ascii_lowercase())
-                .or_default()
+                .or_insert_with(|| self.rooms.history())
                 .push(line, false),
         }
     }
@@ -323,12 +324,38 @@ impl Chat {
 
     /// Bytes of memory held for what was said.
     pub fn memory(&self) -> usize {
-        let histories = self
-            .rooms
-            .iter()
-            .map(|(_, room)| &room.history)
-            .chain(self.past.values());
-        histories.map(history::History::memory).sum()
+        self.rooms.memory()
+    }
+
+    /// Bytes of memory held for people and rooms, whatever is said.
+    pub fn tables(&self) -> usize {
+        let person = size_of::<Option<Person>>();
+        let named = self.names.len() * (block(limits::NAME / 2) + size_of::<PersonId>() + 1);
+        self.people.capacity() * person + named + self.rooms.tables()
+    }
+
+    /// The rooms in which something was said, and the memory that each holds for it.
+    pub fn histories(&self) -> impl Iterator<Item = (RoomId, usize)> {
+        let rooms = self.rooms.iter();
+        rooms.map(|(id, room)| (id, room.history.memory()))
+    }
+
+    /// Forgets the older half of what was said in a room. Gives the memory that is still held for the rest.
+    pub fn forget_some(&mut self, room: RoomId) -> usize {
+        let history = &mut self.rooms.get_mut(room).history;
+        history.halve();
+        history.memory()
+    }
+
+    /// Bytes of memory held for what was said in rooms that nobody has entered.
+    pub fn past(&self) -> usize {
+        self.past.values().map(history::History::memory).sum()
+    }
+
+    /// Forgets that. Gives what is still held: nothing.
+    pub fn forget_past(&mut self) -> usize {
+        self.past.clear();
+        0
     }
 
     /// What somebody is called, if they are in.
@@ -497,6 +524,10 @@ impl Chat {
 
     /// Panics where the fields contradict one another. For tests and debug builds.
     pub fn check_invariants(&self) {
+        let rooms = self.rooms.iter().map(|(_, room)| &room.history);
+        let histories = rooms.chain(self.past.values());
+        let memory = histories.map(history::History::checked_memory);
+        assert_eq!(memory.sum::<usize>(), self.memory(), "memory is miscounted");
         let here = self.people.iter().flatten();
         assert_eq!(self.names.len(), here.clone().count());
         let seats = here.map(|person| person.rooms().count()).sum::<usize>();

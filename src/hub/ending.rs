@@ -16,7 +16,10 @@ impl<S: Stream> Hub<S> {
             return;
         }
         connection.phase = Phase::Draining { linger: true };
-        connection.put_input(Input::default());
+        if self.pauses.clear(id) {
+            connection.listed = false;
+        }
+        connection.put_input(Input::default(), &self.inputs);
         let (origin, broken) = (connection.origin, connection.broken);
         log::info!("{origin} left: {}", broken.map_or(why, Why::Failed));
         self.open -= 1;
@@ -70,6 +73,10 @@ impl<S: Stream> Hub<S> {
                 self.config.max_clients
             );
             return Some((Why::Full, text));
+        }
+        if self.is_crowded() {
+            let text = "the server has no memory for one more; try again later".into();
+            return Some((Why::NoMemory, text));
         }
         let limit = self.config.max_per_ip?;
         let count = *self.per_ip.get(&self.limited_ip(origin)?)?;

@@ -7,8 +7,10 @@ use super::*;
 impl<S: Stream> Hub<S> {
     /// Reads from whoever is ready, each its share, until the turn has published enough.
     pub(super) fn read_ready(&mut self) {
+        // What the turn keeps counts as well: half lines, answers.
+        let most = self.memory() + 2 * self.budget;
         for _ in 0..self.ready.len() {
-            if self.post.published >= self.budget {
+            if self.post.published >= self.budget || self.memory() > most {
                 break;
             }
             let Some(id) = self.ready.pop_front() else {
@@ -37,6 +39,13 @@ impl<S: Stream> Hub<S> {
             if has_ended && self.owes_reading(id) {
                 self.timers.set(id, self.now + limits::DRAIN);
             }
+            return;
+        }
+        if let Some(pace) = self.config.pace
+            && !connection.bucket.has_line(pace, self.now)
+        {
+            connection.listed = true;
+            self.pauses.set(id, connection.bucket.refilled_at(pace));
             return;
         }
         let mut input = connection.take_input();
@@ -69,9 +78,11 @@ impl<S: Stream> Hub<S> {
             match item {
                 Item::Line(line) => input.listing = self.line(id, &line),
                 Item::TooLong if self.config.bare => self.end(id, Why::LineTooLong),
-                Item::TooLong => self
-                    .post
-                    .tell(id, Notice::LineTooLong(self.config.max_line)),
+                Item::TooLong => {
+                    self.spend(id, 1);
+                    self.post
+                        .tell(id, Notice::LineTooLong(self.config.max_line));
+                }
             }
             if self.connections[id as usize].phase != Phase::Open {
                 input.decoder = Default::default();
@@ -80,11 +91,16 @@ impl<S: Stream> Hub<S> {
             if input.listing.is_some()
                 || self.post.published >= self.budget
                 || self.too_many_replies(id)
+                || self.is_spent(id)
             {
                 break;
             }
         }
         input.unread = rest.to_vec();
+        if input.decoder.is_dropping() {
+            // A line without an end is no way around the pace.
+            self.spend(id, (bytes.len() / self.config.max_line) as u64);
+        }
     }
 
     /// Puts the input back, sees to the end of the stream, and decides when the next share comes.
@@ -109,7 +125,7 @@ impl<S: Stream> Hub<S> {
         {
             match input.decoder.is_partial() {
                 true => self.timers.set(id, self.now + rest),
-                false => self.timers.clear(id),
+                false => _ = self.timers.clear(id),
             }
         }
         let connection = &mut self.connections[id as usize];
@@ -117,7 +133,7 @@ impl<S: Stream> Hub<S> {
             || connection.ended
             || !input.unread.is_empty()
             || input.listing.is_some();
-        connection.put_input(input);
+        connection.put_input(input, &self.inputs);
         if again {
             self.make_ready(id);
         }
@@ -130,6 +146,7 @@ impl<S: Stream> Hub<S> {
             return None;
         }
         self.lines_in += 1;
+        self.spend(id, 1);
         let moment = self.moment();
         let Self {
             chat,
@@ -142,6 +159,21 @@ impl<S: Stream> Hub<S> {
         self.see_to_dismissed();
         self.report();
         listing
+    }
+
+    /// Counts lines against somebody's pace.
+    fn spend(&mut self, id: Id, lines: u64) {
+        if let Some(pace) = self.config.pace {
+            let bucket = &mut self.connections[id as usize].bucket;
+            bucket.take(lines, pace, self.now);
+        }
+    }
+
+    /// Whether somebody has said all that their pace allows for now.
+    fn is_spent(&self, id: Id) -> bool {
+        let bucket = &self.connections[id as usize].bucket;
+        let has_line = |pace| bucket.has_line(pace, self.now);
+        !self.config.pace.is_none_or(has_line)
     }
 
     /// Sees those out whom the rules have dismissed.
@@ -163,10 +195,6 @@ impl<S: Stream> Hub<S> {
 
     fn take_stock(&self) -> Figures {
         let (behind, most_behind) = self.post.fanout.behind();
-        let inputs = self
-            .connections
-            .iter()
-            .map(|(_, connection)| connection.held());
         Figures {
             people: self.chat.people(),
             visitors: self.chat.visitors(),
@@ -177,7 +205,8 @@ impl<S: Stream> Hub<S> {
             behind,
             most_behind,
             skipped: self.post.fanout.skipped(),
-            memory: self.post.fanout.memory() + self.chat.memory() + inputs.sum::<usize>(),
+            memory: self.memory(),
+            max_memory: self.config.max_memory,
             uptime: self.now,
         }
     }
@@ -201,7 +230,7 @@ impl<S: Stream> Hub<S> {
                 post.deliver(event);
             });
         }
-        self.connections[id as usize].put_input(input);
+        self.connections[id as usize].put_input(input, &self.inputs);
     }
 
     /// Lets those read on who no longer have to wait.

@@ -2,6 +2,7 @@
 //!
 //! Owns the poll and says what is ready; what follows from it is the [`Hub`]'s. Knows no rules.
 
+mod release;
 mod socket;
 
 use crate::chat::{Line, Moment, Origin, Wall};
@@ -13,6 +14,7 @@ use crate::system;
 use crate::transcript::{Tail, Transcript};
 use mio::net::{TcpListener, UnixListener};
 use mio::{Events, Interest, Poll, Token, event::Source};
+use release::Release;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 use socket::Socket;
@@ -58,6 +60,7 @@ pub struct Server {
     /// The public lines of a turn, on their way to the transcript.
     records: Vec<u8>,
     clock: LocalClock,
+    release: Release,
     /// When time began.
     start: Instant,
     /// Accepting rests until then, because the system refused to give more.
@@ -101,6 +104,7 @@ impl Server {
             transcript: None,
             records: Vec::new(),
             clock: LocalClock::default(),
+            release: Release::default(),
             start: Instant::now(),
             resting: None,
             is_short: false,
@@ -171,6 +175,9 @@ impl Server {
             self.accept(now);
             self.hub.turn(now);
             self.record(now);
+            if self.release.is_due(self.hub.memory(), now) {
+                system::release_memory();
+            }
             if self.hub.len() < self.rested_at {
                 self.resting = None;
             }
@@ -215,6 +222,7 @@ impl Server {
             self.resting,
             self.stop_at,
             transcript,
+            self.release.next_deadline(),
         ];
         let next = deadlines.into_iter().flatten().min()?;
         let at = self.start + Duration::from_millis(next);

@@ -46,6 +46,8 @@ fn clean_environment(command: &mut Command) {
     command.stdin(Stdio::null());
     // Newcomers are told what was said before only where a test asks for it.
     command.env("SNUG_HISTORY", "0");
+    // Nor is anybody made to speak slowly elsewhere.
+    command.env("SNUG_RATE", "off");
 }
 
 /// Runs `snug` with `arguments`, which must make it end by itself.
