@@ -211,6 +211,10 @@ impl Fanout {
     pub fn remove(&mut self, id: ReaderId) {
         self.unseat(id);
         self.drop_queue(id);
+        if reader(&mut self.readers, id).given_up {
+            // Its number may be another's before the list is taken.
+            self.too_slow.retain(|&gone| gone != id);
+        }
         self.readers[id as usize] = None;
     }
 
