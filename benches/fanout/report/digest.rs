@@ -35,6 +35,21 @@ pub struct Row<'a> {
     pub records: Vec<&'a Record>,
 }
 
+impl Section<'_> {
+    /// Whom the others are compared with: the floor, in each of its variants, and ours.
+    pub fn references(&self) -> Vec<&str> {
+        let rows = self.groups.iter().flat_map(|group| &group.rows);
+        let mut references: Vec<&str> = rows
+            .map(|row| row.peer)
+            .filter(|peer| peer.starts_with(FLOOR))
+            .collect();
+        references.sort_unstable();
+        references.dedup();
+        references.push(OURS);
+        references
+    }
+}
+
 /// What a row has to say of a metric.
 pub enum Outcome<'a> {
     Figure(&'a Record),

@@ -189,6 +189,7 @@ pub fn ratio(value: f64) -> String {
     match value {
         ..0.1 => format!("{value:.3}"),
         ..10.0 => format!("{value:.2}"),
+        ..100.0 => format!("{value:.1}"),
         _ => figure(value),
     }
 }
@@ -211,6 +212,7 @@ pub fn check() {
     assert_eq!(grouped(65_000.0), "65,000");
     assert_eq!(ratio(0.041_2), "0.041");
     assert_eq!(ratio(1.0), "1.00");
+    assert_eq!(ratio(80.0), "80.0");
     let cpu = Metric::named(CPU);
     assert!(cpu.beats(100.0, 101.0) && !cpu.beats(101.0, 100.0));
     assert!(!cpu.beats(100.1, 100.2), "the same by what is shown");

@@ -26,7 +26,7 @@ pub fn render(
 /// How to read the figures, who took part, who did not, and where.
 fn notes(records: &[Record], facts: &Facts, usual_line: usize) -> String {
     let mut out = String::new();
-    for line in super::reading(usual_line) {
+    for line in super::reading(records, usual_line) {
         let _ = writeln!(out, "{line}");
     }
     let named = peers(records)
