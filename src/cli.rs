@@ -28,7 +28,9 @@ const SPARE_FILES: usize = 32;
 const MAX_LINE: usize = 64 << 20;
 /// The backlogs that can be asked for.
 const MIN_BACKLOG: usize = 4 << 10;
-const MAX_BACKLOG: usize = 4 << 30;
+const MAX_BACKLOG: usize = MAX_MEMORY;
+/// The highest ceiling of memory that can be asked for.
+const MAX_MEMORY: usize = 1 << if usize::BITS > 32 { 40 } else { 30 };
 /// The most lines a second, or at once.
 const MAX_LINES: u32 = 1_000_000;
 /// The longest time that can be asked for: a year.
@@ -184,6 +186,11 @@ fn serve_command() -> Command {
                 .value_parser(value_parser!(u64).range(0..=MAX_SECONDS)),
         )
         .arg(
+            option("max-memory", "BYTES", "SNUG_MAX_MEMORY", "How much may be queued and kept, all connections together; beyond that whoever holds the most gives first")
+                .default_value("64M")
+                .value_parser(|text: &str| size(text, limits::MIN_MEMORY..=MAX_MEMORY)),
+        )
+        .arg(
             option("rate", "LINES", "SNUG_RATE", "How many lines each client may say in a second; beyond that it is read from later; or off")
                 .default_value("50")
                 .value_parser(rate),
@@ -240,6 +247,7 @@ fn serve_config(args: &ArgMatches, file_limit: u64) -> Result<hub::Config, Strin
         backlog: get(args, "backlog"),
         slow: get(args, "slow"),
         slow_timeout: get::<u64>(args, "slow-timeout") * 1000,
+        max_memory: get(args, "max-memory"),
         pace: pace(args),
         unterminated: args.get_one("unterminated").copied(),
         hide_addresses: args.get_flag("hide-addresses"),

@@ -202,8 +202,9 @@ pub struct Figures {
     pub most_behind: usize,
     /// Lines that readers were told they missed.
     pub skipped: u64,
-    /// Queued or kept.
+    /// Queued or kept, in bytes, and how much that may be.
     pub memory: usize,
+    pub max_memory: usize,
     pub uptime: Millis,
 }
 
@@ -329,6 +330,10 @@ pub enum Notice<'a> {
     },
     /// A line over the limit, which is this many bytes.
     LineTooLong(usize),
+    /// The line that they are in the middle of is dropped: there is no memory for it.
+    LineDropped,
+    /// The lines that they have sent and that wait are not heard, for the same reason.
+    NoMemory,
     /// The server stops.
     Closing,
 }

@@ -2,6 +2,7 @@
 
 use super::time::Moment;
 use crate::limits;
+use crate::memory::{Held, Meter, block};
 use std::collections::VecDeque;
 
 /// A public line.
@@ -20,7 +21,7 @@ const AROUND: usize = 32;
 
 /// The last lines of a room, [`limits::HISTORY`] at most; oldest first. Names and texts stand one behind the
 /// other in one buffer: rooms that are talked in allocate nothing.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct History {
     entries: VecDeque<Entry>,
     /// The names and texts of all `entries`, behind `dead` bytes of lines that are gone.
@@ -28,6 +29,7 @@ pub struct History {
     dead: usize,
     /// The number that the next line will have.
     next: u32,
+    held: Held,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -49,13 +51,19 @@ impl Entry {
 }
 
 impl History {
-    /// Adds the newest line.
-    pub fn push(&mut self, line: Line<'_>, is_private: bool) {
-        self.add(line, self.next, is_private);
-        self.next = self.next.wrapping_add(1);
+    /// Nothing said; its memory is counted by `meter`.
+    pub fn new(meter: &Meter) -> Self {
+        Self {
+            entries: VecDeque::new(),
+            texts: String::new(),
+            dead: 0,
+            next: 0,
+            held: meter.hold(),
+        }
     }
 
-    fn add(&mut self, line: Line<'_>, number: u32, is_private: bool) {
+    /// Adds the newest line.
+    pub fn push(&mut self, line: Line<'_>, is_private: bool) {
         if self.entries.len() == limits::HISTORY
             && let Some(oldest) = self.entries.pop_front()
         {
@@ -70,10 +78,18 @@ impl History {
             at: line.at,
             name: line.name.len() as u32,
             text: line.text.len() as u32,
-            number,
+            number: self.next,
             is_action: line.is_action,
             is_private,
         });
+        self.next = self.next.wrapping_add(1);
+        self.count();
+    }
+
+    /// Forgets the older half; the last line too, if it is the only one.
+    pub fn halve(&mut self) {
+        let from = self.entries.len().div_ceil(2);
+        self.keep(|index, _| index >= from);
     }
 
     /// The newest `n`, oldest first.
@@ -112,16 +128,7 @@ impl History {
 
     /// Forgets what was said behind a key: the room is opened to all.
     pub fn forget_private(&mut self) {
-        let mut public = Self {
-            next: self.next,
-            ..Self::default()
-        };
-        for (entry, (line, is_private)) in self.entries.iter().zip(self.lines()) {
-            if !is_private {
-                public.add(line, entry.number, false);
-            }
-        }
-        *self = public;
+        self.keep(|_, entry| !entry.is_private);
     }
 
     /// Whether nothing was said.
@@ -131,7 +138,35 @@ impl History {
 
     /// Bytes of memory held.
     pub fn memory(&self) -> usize {
-        self.entries.capacity() * size_of::<Entry>() + self.texts.capacity()
+        self.held.bytes()
+    }
+
+    /// [`Self::memory`], which must be what there is. For tests and debug builds.
+    pub fn checked_memory(&self) -> usize {
+        assert_eq!(self.held.bytes(), self.footprint());
+        self.memory()
+    }
+
+    /// Forgets the others, and holds no more memory than it takes.
+    fn keep(&mut self, is_kept: impl Fn(usize, Entry) -> bool) {
+        let (mut entries, mut texts) = (VecDeque::new(), String::new());
+        for (index, (&entry, (line, _))) in self.entries.iter().zip(self.lines()).enumerate() {
+            if is_kept(index, entry) {
+                texts.push_str(line.name);
+                texts.push_str(line.text);
+                entries.push_back(entry);
+            }
+        }
+        (self.entries, self.texts, self.dead) = (entries, texts, 0);
+        self.count();
+    }
+
+    fn count(&mut self) {
+        self.held.set(self.footprint());
+    }
+
+    fn footprint(&self) -> usize {
+        block(self.entries.capacity() * size_of::<Entry>()) + block(self.texts.capacity())
     }
 
     /// All lines, oldest first, and whether each was said behind a key.
@@ -167,7 +202,7 @@ mod tests {
 
     #[test]
     fn the_last_lines_are_kept_and_no_others() {
-        let mut history = History::default();
+        let mut history = History::new(&Meter::default());
         let texts: Vec<String> = (0..1_000).map(|n| format!("line {n} é")).collect();
         for (n, text) in texts.iter().enumerate() {
             history.push(line("Zoë", text), false);
@@ -188,11 +223,26 @@ mod tests {
     }
 
     #[test]
+    fn half_of_it_can_be_forgotten_until_nothing_is_left() {
+        let meter = Meter::default();
+        let mut history = History::new(&meter);
+        for n in 0..100 {
+            history.push(line("a", &n.to_string()), false);
+        }
+        for expected in [50..100, 75..100, 88..100, 94..100, 97..100, 99..100, 0..0] {
+            history.halve();
+            let lines: Vec<_> = history.last(100).map(|line| line.text).collect();
+            let expected: Vec<_> = expected.map(|n| n.to_string()).collect();
+            assert_eq!(lines, expected);
+            assert_eq!(history.checked_memory(), meter.total());
+        }
+        assert_eq!(meter.total(), 0);
+    }
+
+    #[test]
     fn lines_have_numbers_for_ever() {
-        let mut history = History {
-            next: u32::MAX - 50,
-            ..History::default()
-        };
+        let mut history = History::new(&Meter::default());
+        history.next = u32::MAX - 50;
         assert_eq!(history.numbers(10), None);
         for n in 0..200 {
             history.push(line("a", "x"), n == 150);
@@ -213,7 +263,7 @@ mod tests {
 
     #[test]
     fn what_fits_is_counted_from_the_newest() {
-        let mut history = History::default();
+        let mut history = History::new(&Meter::default());
         for length in [1_000, 10, 100] {
             history.push(line("a", &"x".repeat(length - 1)), false);
         }
@@ -234,7 +284,7 @@ mod tests {
 
     #[test]
     fn what_was_said_behind_a_key_can_be_forgotten() {
-        let mut history = History::default();
+        let mut history = History::new(&Meter::default());
         for n in 0..200 {
             history.push(
                 line("a", if n % 3 == 0 { "private" } else { "public" }),

@@ -26,6 +26,7 @@ pub use rooms::{LOBBY, LOBBY_ID};
 pub use time::{Moment, Wall};
 
 use crate::limits;
+use crate::memory::{Meter, block};
 use bans::{Bans, Tries};
 use names::Names;
 use past::Past;
@@ -104,7 +105,7 @@ struct Visitor {
 }
 
 /// Everybody and everything.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Chat {
     settings: Settings,
     people: Vec<Option<Person>>,
@@ -118,13 +119,24 @@ pub struct Chat {
     tries: Tries,
     /// The number of the last guest.
     guests: u64,
+    /// Counts the memory of what was said.
+    meter: Meter,
 }
 
 impl Chat {
     pub fn new(settings: Settings) -> Self {
+        let meter = Meter::default();
         Self {
             settings,
-            ..Self::default()
+            people: Vec::new(),
+            names: Names::default(),
+            rooms: Rooms::new(&meter),
+            past: Past::new(&meter),
+            visitors: HashMap::new(),
+            bans: Bans::default(),
+            tries: Tries::default(),
+            guests: 0,
+            meter,
         }
     }
 
@@ -247,8 +259,38 @@ impl Chat {
 
     /// Bytes of memory held for what was said.
     pub fn memory(&self) -> usize {
-        let histories = self.rooms.iter().map(|(_, room)| &room.history);
-        histories.map(history::History::memory).sum::<usize>() + self.past.memory()
+        self.meter.total()
+    }
+
+    /// Bytes of memory held for people and rooms, whatever is said.
+    pub fn tables(&self) -> usize {
+        let person = size_of::<Option<Person>>();
+        let named = self.names.len() * (block(limits::NAME / 2) + size_of::<PersonId>() + 1);
+        self.people.capacity() * person + named + self.rooms.tables()
+    }
+
+    /// The rooms in which something was said, and the memory that each holds for it.
+    pub fn histories(&self) -> impl Iterator<Item = (RoomId, usize)> {
+        let rooms = self.rooms.iter();
+        rooms.map(|(id, room)| (id, room.history.memory()))
+    }
+
+    /// Forgets the older half of what was said in a room. Gives the memory that is still held for the rest.
+    pub fn forget_some(&mut self, room: RoomId) -> usize {
+        let history = &mut self.rooms.get_mut(room).history;
+        history.halve();
+        history.memory()
+    }
+
+    /// Bytes of memory held for what was said in rooms that are not there.
+    pub fn past(&self) -> usize {
+        self.past.memory()
+    }
+
+    /// Forgets the room among them in which nothing was said for longest. Gives the memory that is still held for the rest.
+    pub fn forget_past(&mut self) -> usize {
+        self.past.forget_one();
+        self.past.memory()
     }
 
     /// What somebody is called, if they are in.
@@ -415,6 +457,13 @@ impl Chat {
 
     /// Panics where the fields contradict one another. For tests and debug builds.
     pub fn check_invariants(&self) {
+        let rooms = self.rooms.iter().map(|(_, room)| &room.history);
+        let here: usize = rooms.map(history::History::checked_memory).sum();
+        assert_eq!(
+            here + self.past.memory(),
+            self.memory(),
+            "memory is miscounted"
+        );
         let here = self.people.iter().flatten();
         assert_eq!(self.names.len(), here.clone().count());
         let seats = here.map(|person| person.rooms().count()).sum::<usize>();

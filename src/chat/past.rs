@@ -5,19 +5,31 @@
 
 use super::history::{History, Line};
 use crate::limits;
+use crate::memory::Meter;
 use std::collections::VecDeque;
 
 /// The histories of such rooms, [`limits::PAST_ROOMS`] and [`limits::PAST`] bytes at most: those in which something was
 /// said last.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Past {
     /// By the room's name, with its `#`. The first to be forgotten first.
     rooms: VecDeque<(Box<str>, History)>,
     /// Bytes held by all these histories.
     memory: usize,
+    /// Counts them.
+    meter: Meter,
 }
 
 impl Past {
+    /// No rooms. The memory of what comes to be kept is counted by `meter`.
+    pub fn new(meter: &Meter) -> Self {
+        Self {
+            rooms: VecDeque::new(),
+            memory: 0,
+            meter: meter.clone(),
+        }
+    }
+
     /// Keeps what was said in public in a room that is no more.
     pub fn keep(&mut self, name: &str, mut history: History) {
         history.forget_private();
@@ -28,20 +40,26 @@ impl Past {
 
     /// Adds a line to what was said in a room that is not there.
     pub fn remember(&mut self, name: &str, line: Line<'_>) {
-        let mut history = self.take(name);
+        let history = self.take(name);
+        let mut history = history.unwrap_or_else(|| History::new(&self.meter));
         history.push(line, false);
         self.put(name, history);
     }
 
     /// What was said in a room that is there again.
-    pub fn take(&mut self, name: &str) -> History {
+    pub fn take(&mut self, name: &str) -> Option<History> {
         let is_it = |(other, _): &(Box<str>, History)| other.eq_ignore_ascii_case(name);
         let found = self.rooms.iter().position(is_it);
-        let Some((_, history)) = found.and_then(|at| self.rooms.remove(at)) else {
-            return History::default();
-        };
+        let (_, history) = self.rooms.remove(found?)?;
         self.memory -= history.memory();
-        history
+        Some(history)
+    }
+
+    /// Forgets the room in which nothing was said for longest.
+    pub fn forget_one(&mut self) {
+        if let Some((_, history)) = self.rooms.pop_front() {
+            self.memory -= history.memory();
+        }
     }
 
     /// Bytes of memory held by the histories.
@@ -54,10 +72,7 @@ impl Past {
         self.memory += history.memory();
         self.rooms.push_back((name.into(), history));
         while self.rooms.len() > limits::PAST_ROOMS || self.memory > limits::PAST {
-            let Some((_, history)) = self.rooms.pop_front() else {
-                break;
-            };
-            self.memory -= history.memory();
+            self.forget_one();
         }
     }
 }
@@ -78,7 +93,9 @@ mod tests {
 
     /// What was said in a room, which is then kept again.
     fn texts(past: &mut Past, name: &str) -> Vec<String> {
-        let history = past.take(name);
+        let Some(history) = past.take(name) else {
+            return Vec::new();
+        };
         let texts = history.last(usize::MAX).map(|line| line.text.to_owned());
         let texts = texts.collect();
         past.keep(name, history);
@@ -94,7 +111,7 @@ mod tests {
 
     #[test]
     fn rooms_are_remembered_under_their_name_and_the_oldest_forgotten_first() {
-        let mut past = Past::default();
+        let mut past = Past::new(&Meter::default());
         let names: Vec<String> = (0..2 * limits::PAST_ROOMS)
             .map(|n| format!("#r{n}"))
             .collect();
@@ -119,7 +136,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_of_long_lines_is_bounded_too() {
-        let mut past = Past::default();
+        let mut past = Past::new(&Meter::default());
         let long = "x".repeat(limits::PAST / 4);
         for n in 0..20 {
             past.remember(&format!("#r{n}"), line(&long));
@@ -133,12 +150,12 @@ mod tests {
 
     #[test]
     fn what_was_said_behind_a_key_is_not_kept() {
-        let mut past = Past::default();
-        let mut history = History::default();
+        let mut past = Past::new(&Meter::default());
+        let mut history = History::new(&Meter::default());
         history.push(line("private"), true);
         past.keep("#closed", history);
         assert!(past.rooms.is_empty());
-        let mut history = History::default();
+        let mut history = History::new(&Meter::default());
         for (text, is_private) in [("before", false), ("private", true), ("after", false)] {
             history.push(line(text), is_private);
         }

@@ -145,7 +145,9 @@ impl Chat {
         let room = found.unwrap_or_else(|| {
             let id = self.rooms.open(&name);
             let room = self.rooms.get_mut(id);
-            room.history = self.past.take(&name);
+            if let Some(history) = self.past.take(&name) {
+                room.history = history;
+            }
             room.key = (!key.is_empty()).then(|| key.into());
             id
         });

@@ -19,7 +19,7 @@ impl<S: Stream> Hub<S> {
         if self.pauses.clear(id) {
             connection.listed = false;
         }
-        connection.put_input(Input::default());
+        connection.put_input(Input::default(), &self.inputs);
         let (origin, broken) = (connection.origin, connection.broken);
         log::info!("{origin} left: {}", broken.map_or(why, Why::Failed));
         self.open -= 1;
@@ -73,6 +73,10 @@ impl<S: Stream> Hub<S> {
                 self.config.max_clients
             );
             return Some((Why::Full, text));
+        }
+        if self.is_crowded() {
+            let text = "the server has no memory for one more; try again later".into();
+            return Some((Why::NoMemory, text));
         }
         let limit = self.config.max_per_ip?;
         let count = *self.per_ip.get(&self.limited_ip(origin)?)?;

@@ -10,8 +10,10 @@ use std::borrow::Cow;
 impl<S: Stream> Hub<S> {
     /// Reads from whoever is ready, each its share, until the turn has published enough.
     pub(super) fn read_ready(&mut self) {
+        // What the turn keeps counts as well: half lines, answers.
+        let most = self.memory() + 2 * self.budget;
         for _ in 0..self.ready.len() {
-            if self.post.published >= self.budget {
+            if self.post.published >= self.budget || self.memory() > most {
                 break;
             }
             let Some(id) = self.ready.pop_front() else {
@@ -167,7 +169,7 @@ impl<S: Stream> Hub<S> {
             || connection.ended
             || !input.unread.is_empty()
             || input.listing.is_some();
-        connection.put_input(input);
+        connection.put_input(input, &self.inputs);
         if again {
             self.make_ready(id);
         }
@@ -229,10 +231,6 @@ impl<S: Stream> Hub<S> {
 
     fn take_stock(&self) -> Figures {
         let (behind, most_behind) = self.post.fanout.behind();
-        let inputs = self
-            .connections
-            .iter()
-            .map(|(_, connection)| connection.held());
         Figures {
             people: self.chat.people(),
             visitors: self.chat.visitors(),
@@ -243,7 +241,8 @@ impl<S: Stream> Hub<S> {
             behind,
             most_behind,
             skipped: self.post.fanout.skipped(),
-            memory: self.post.fanout.memory() + self.chat.memory() + inputs.sum::<usize>(),
+            memory: self.memory(),
+            max_memory: self.config.max_memory,
             uptime: self.now,
         }
     }
@@ -266,7 +265,7 @@ impl<S: Stream> Hub<S> {
                 post.deliver(event);
             });
         }
-        self.connections[id as usize].put_input(input);
+        self.connections[id as usize].put_input(input, &self.inputs);
     }
 
     /// Lets those read on who no longer have to wait.

@@ -274,6 +274,13 @@ fn words(notice: Notice<'_>) -> String {
         ),
         Notice::Ban { whom, by } => format!("{whom}, by {by}"),
         Notice::LineTooLong(most) => format!("line too long: {most} bytes at most"),
+        Notice::LineDropped => {
+            "the server is short of memory: the line you have begun is dropped, say it again later"
+                .into()
+        }
+        Notice::NoMemory => {
+            "the server is short of memory: what you said last was not heard".into()
+        }
         Notice::Closing => "the server is closing".into(),
     }
 }
@@ -316,6 +323,7 @@ fn figure_lines(out: &mut Vec<u8>, figures: &Figures) {
         most_behind,
         skipped,
         memory,
+        max_memory,
         uptime,
     } = *figures;
     let at_the_door = if visitors > 0 {
@@ -333,7 +341,7 @@ fn figure_lines(out: &mut Vec<u8>, figures: &Figures) {
         format!("people: {people}{at_the_door}; rooms: {rooms}"),
         format!("lines: {lines_in} in, {lines_out} out, {per_second} delivered a second"),
         format!("readers behind: {behind}{last}; lines skipped: {skipped}"),
-        format!("memory queued or kept: {memory} bytes"),
+        format!("memory queued or kept: {memory} of {max_memory} bytes"),
     ] {
         put(out, &["*** ", &line, "\n"]);
     }

@@ -2,10 +2,12 @@
 //!
 //! What is expected comes from the contract, never from the code.
 
+mod alone;
 mod client;
 mod client_identity;
 mod harness;
 mod kernel;
+mod serve_accept;
 mod serve_chat;
 mod serve_faults;
 mod serve_limits;
