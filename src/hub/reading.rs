@@ -214,8 +214,8 @@ impl<S: Stream> Hub<S> {
 
     /// Sees those out whom the rules have dismissed.
     pub(super) fn see_to_dismissed(&mut self) {
-        while let Some((id, reason)) = self.post.dismissed.pop() {
-            self.end(id, Why::Dismissed(reason));
+        while let Some((id, reason, name)) = self.post.dismissed.pop() {
+            self.end_as(id, &name, Why::Dismissed(reason));
         }
     }
 

@@ -13,6 +13,7 @@ mod serve_faults;
 mod serve_limits;
 mod serve_lines;
 mod serve_listen;
+mod serve_log;
 mod serve_pace;
 mod serve_slow;
 mod serve_stop;

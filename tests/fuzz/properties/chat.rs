@@ -300,6 +300,7 @@ impl Seen {
                     "{event:?}"
                 );
             }
+            Event::Note { .. } => {}
             Event::Dismiss { person, .. } => {
                 assert!(self.here.remove(&person), "{event:?}");
                 assert!(
