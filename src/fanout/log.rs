@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn no_length_of_a_line_wastes_memory() {
         for length in [1, 50, 511, 4_096, 5_500, 9_000, 16_384, 20_000, 50_000] {
-            let mut log = Log::new(16 << 10);
+            let mut log = Log::new(16 << 10, &Meter::default());
             for _ in 0..100 {
                 log.append(length, |bytes| {
                     bytes.resize(bytes.len() + length - 1, b'x');
