@@ -87,7 +87,7 @@ pub fn figure_of(record: &Record) -> Option<f64> {
     (record.fault.is_none() && record.median.is_finite()).then_some(record.median)
 }
 
-/// All scenarios, in the order in which they first appear; sizes ascend.
+/// All scenarios, those ranked by CPU first, and else as they first appear; sizes ascend.
 pub fn sections(records: &[Record]) -> Vec<Section<'_>> {
     let mut scenarios: Vec<&str> = Vec::new();
     for record in records {
@@ -118,7 +118,9 @@ pub fn sections(records: &[Record]) -> Vec<Section<'_>> {
             metrics,
         }
     };
-    scenarios.into_iter().map(section).collect()
+    let mut sections: Vec<Section> = scenarios.into_iter().map(section).collect();
+    sections.sort_by_key(|section| section.metrics[0].place());
+    sections
 }
 
 fn group<'a>(records: &[&'a Record], size: Size, lead: Metric) -> Group<'a> {
@@ -284,6 +286,7 @@ pub fn check(records: &[Record]) {
     let sections = sections(records);
     assert_eq!(sections[0].scenario, "one line at a time");
     assert_eq!(sections[0].metrics[0].name, CPU);
+    assert_eq!(sections.last().map(|it| it.scenario), Some("footprint"));
     sections.iter().for_each(check_order);
     let rates = (records.iter()).filter(|it| it.metric == "connections_per_second");
     let rates: Vec<Record> = rates.cloned().collect();
