@@ -13,11 +13,12 @@
 //! | `run` | carrying the plan out, servers in turn |
 //! | `load`, `talk`, `stuck` | the scenarios: what is said, what must arrive, what is measured |
 //! | `crowd` | the sockets of the load |
-//! | `server`, `floor` | the servers: starting, asking the kernel, ending; the floor itself |
+//! | `peers` | the servers by what the load must know of them: how to start one, its protocol |
+//! | `server`, `floor` | a running server: starting, asking the kernel, ending; the floor itself |
 //! | `machine` | cores, limits, the kernel's accounts |
 //! | `table`, `progress` | what is shown |
 //!
-//! A server of another make is one more `server::Peer`.
+//! A server of another make is one more `peers::Peer`.
 
 #[path = "fanout/crowd.rs"]
 mod crowd;
@@ -27,10 +28,16 @@ mod floor;
 mod load;
 #[path = "fanout/machine.rs"]
 mod machine;
+#[path = "fanout/peers.rs"]
+#[allow(dead_code)]
+mod peers;
 #[path = "fanout/plan.rs"]
 mod plan;
 #[path = "fanout/progress.rs"]
 mod progress;
+#[path = "fanout/record.rs"]
+#[allow(dead_code)]
+mod record;
 #[path = "fanout/run.rs"]
 mod run;
 #[path = "fanout/server.rs"]
@@ -50,10 +57,10 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 
 use machine::Cores;
+use peers::{Floor, OTHERS, Other, Peer, Snug};
 use plan::Options;
 use progress::Progress;
 use run::{Row, Runner};
-use server::{Floor, Peer, Snug};
 
 /// Hidden first arguments with which this program runs itself: as the floor, and as what a server's
 /// process is before it becomes the server.
@@ -112,15 +119,10 @@ fn measure(options: &Options) -> ExitCode {
     if let Some(core) = cores.load {
         machine::pin(core);
     }
-    let peers: Vec<Box<dyn Peer>> = vec![
-        Box::new(Snug::new(
-            options.binary.clone(),
-            options.server_args.clone(),
-        )),
-        Box::new(Floor {
-            same_bytes: options.same_bytes,
-        }),
-    ];
+    let LineUp { peers, skipped } = line_up(options);
+    for (name, package) in &skipped {
+        eprintln!("{name} is not here, skipped; Debian has it in the package {package}");
+    }
     let mut runner = Runner {
         options,
         cores,
@@ -157,6 +159,32 @@ fn measure(options: &Options) -> ExitCode {
     } else {
         ExitCode::SUCCESS
     }
+}
+
+/// The servers that are measured, snug first and the floor last.
+struct LineUp {
+    peers: Vec<Box<dyn Peer>>,
+    /// Those that are not here, each with the Debian package that brings it.
+    skipped: Vec<(String, String)>,
+}
+
+fn line_up(options: &Options) -> LineUp {
+    let mut peers: Vec<Box<dyn Peer>> = vec![Box::new(Snug::new(
+        options.binary.clone(),
+        options.server_args.clone(),
+    ))];
+    let mut skipped = Vec::new();
+    let wanted = |other: &&Other| options.peers.iter().any(|name| name == other.name);
+    for other in OTHERS.iter().filter(wanted) {
+        match other.find() {
+            Some(peer) => peers.push(peer),
+            None => skipped.push((other.name.to_owned(), other.package.to_owned())),
+        }
+    }
+    peers.push(Box::new(Floor {
+        same_bytes: options.same_bytes,
+    }));
+    LineUp { peers, skipped }
 }
 
 /// How to read the table, what was required, and on which machine it was made.

@@ -5,6 +5,7 @@
 //! figure from `ps`, and the footer says so. Nothing here fails the run.
 
 use std::fs;
+use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
@@ -186,6 +187,21 @@ pub fn unsent_bytes(server: u16, client: u16) -> Option<u64> {
         let matches = fields.next()?.ends_with(&local) && fields.next()?.ends_with(&remote);
         let queues = fields.nth(1)?;
         matches.then(|| u64::from_str_radix(queues.split(':').next()?, 16).ok())?
+    })
+}
+
+/// Whether somebody accepts connections there. By the kernel's table where there is one: a connection
+/// made to find out would be the server's first.
+pub fn listens(address: SocketAddr) -> bool {
+    const LISTENING: &str = "0A";
+    let Ok(table) = fs::read_to_string("/proc/net/tcp") else {
+        return TcpStream::connect(address).is_ok();
+    };
+    let port = format!(":{:04X}", address.port());
+    table.lines().any(|line| {
+        let mut fields = line.split_ascii_whitespace().skip(1);
+        fields.next().is_some_and(|local| local.ends_with(&port))
+            && fields.nth(1) == Some(LISTENING)
     })
 }
 

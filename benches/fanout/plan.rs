@@ -11,10 +11,13 @@ use clap::builder::{PossibleValuesParser, RangedU64ValueParser};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
+use crate::peers::OTHERS;
+
 /// What the lengths below add up to, about, on a machine of two cores.
 const PLANNED_SECONDS: f64 = 80.0;
 /// What one send costs whatever it carries, in lines: about as much as the bytes of so many.
 const OWN_COST: f64 = 150.0;
+const ALL: &str = "all";
 const SCENARIOS: [&str; 5] = ["one", "burst", "talk", "stuck", "idle"];
 /// Room in a line for the numbers by which it is known.
 const LEAST_LINE: usize = 12;
@@ -68,6 +71,8 @@ pub struct Options {
     pub groups: Vec<Group>,
     pub line_bytes: usize,
     pub same_bytes: bool,
+    /// Servers of other makes to measure too, by name.
+    pub peers: Vec<String>,
     pub binary: PathBuf,
     pub server_args: Vec<String>,
     pub csv: Option<PathBuf>,
@@ -127,6 +132,14 @@ fn command() -> Command {
                 .help(
                     "Only these: a line at a time, bursts, everybody talks, a reader stuck, idle",
                 ),
+            option("peers", "NAME")
+                .value_delimiter(',')
+                .value_parser(PossibleValuesParser::new(
+                    [ALL]
+                        .into_iter()
+                        .chain(OTHERS.iter().map(|other| other.name)),
+                ))
+                .help("Measure servers of other makes too, those of them that are installed"),
             list("readers", "10,100,1000,10000").help(
                 "Readers for `one` and `burst`, talkers for `talk` (200 unless given), \
                 readers for `stuck` (1000), connections for `idle` (10000)",
@@ -196,7 +209,8 @@ fn options(matches: &ArgMatches) -> Options {
         groups: groups(matches, check),
         line_bytes: numbers(matches, "line-bytes")[0].max(LEAST_LINE),
         same_bytes: matches.get_flag("same-bytes"),
-        binary: binary.unwrap_or_else(|| env!("CARGO_BIN_EXE_snug").into()),
+        peers: peers(matches),
+        binary: binary.map_or_else(|| env!("CARGO_BIN_EXE_snug").into(), whole_path),
         server_args: server_args.map_or_else(Vec::new, |args| {
             args.split_ascii_whitespace().map(str::to_owned).collect()
         }),
@@ -212,6 +226,23 @@ fn options(matches: &ArgMatches) -> Options {
         },
         repeats: matches.get_one("repeat").copied().or(check.then_some(1)),
     }
+}
+
+/// Servers run elsewhere, so a path must not depend on where this program does. One that leads nowhere is
+/// left as it is, for the message.
+fn whole_path(path: PathBuf) -> PathBuf {
+    path.canonicalize().unwrap_or(path)
+}
+
+/// The names that were given, `all` being all of them.
+fn peers(matches: &ArgMatches) -> Vec<String> {
+    let given: Vec<String> = matches
+        .get_many("peers")
+        .map_or_else(Vec::new, |names| names.cloned().collect());
+    let names = OTHERS.iter().map(|other| other.name.to_owned());
+    names
+        .filter(|name| given.iter().any(|given| given == name || given == ALL))
+        .collect()
 }
 
 fn numbers(matches: &ArgMatches, name: &str) -> Vec<usize> {

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use crate::load::{Latencies, Reached, Setup, Slice, Stage, latencies, record};
 use crate::machine::Cores;
+use crate::peers::Peer;
 use crate::plan::{Group, Kind, Options};
 use crate::progress::Progress;
-use crate::server::{Peer, Server};
+use crate::server::Server;
 use crate::stuck::{Pair, Turn};
 use crate::talk::Talk;
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::load::{Latencies, Reached, Slice, Stage, latencies, record};
 use crate::machine::Cores;
-use crate::server::Peer;
+use crate::peers::Peer;
 
 /// More than a reader may fall behind by default (`--backlog 1M`) and than the kernel holds besides.
 const FLOOD_BYTES: usize = 1_500_000;
