@@ -25,6 +25,10 @@ const WARM_BATCHES: usize = 3;
 const WARM_TIME: Duration = Duration::from_millis(40);
 /// However short the time, a slice has so many batches.
 const LEAST_BATCHES: usize = 3;
+/// A batch of so many deliveries is long enough to be warm after one, and to be measured alone.
+const LARGE_BATCH: usize = 50_000;
+/// So much of a stream is looked for further on: the end of a number and some of its line's filler.
+const LOST_PATTERN: usize = 40;
 /// Closer than this to the next batch the loop spins: the poll's clock has ticks of a millisecond.
 const SPIN: Duration = Duration::from_millis(2);
 
@@ -100,7 +104,7 @@ pub struct Stage {
     track: Track,
     name: Vec<u8>,
     publisher: usize,
-    line_bytes: usize,
+    pub line_bytes: usize,
     said: Vec<u8>,
     said_lines: u64,
 }
@@ -157,10 +161,19 @@ impl Stage {
         batch: usize,
         time: Duration,
     ) -> Result<Slice, String> {
-        self.rounds(peer, batch, WARM_TIME, WARM_BATCHES)?;
-        let cpu = self.server.cpu()?;
-        let started = Instant::now();
-        let batches = self.rounds(peer, batch, time, LEAST_BATCHES)?;
+        let large = batch * self.readers() >= LARGE_BATCH;
+        let (warm, least) = if large {
+            (1, 1)
+        } else {
+            (WARM_BATCHES, LEAST_BATCHES)
+        };
+        let (mut cpu, mut started) = (self.server.cpu()?, Instant::now());
+        let mut batches = self.rounds(peer, batch, WARM_TIME, warm)?;
+        // Warming up that takes as long as the slice is the slice.
+        if started.elapsed() < time || !large {
+            (cpu, started) = (self.server.cpu()?, Instant::now());
+            batches = self.rounds(peer, batch, time, least)?;
+        }
         let seconds = started.elapsed().as_secs_f64();
         let cpu_ns = self.server.cpu()? - cpu;
         let delivered = (batches * batch * self.track.counted()) as u64;
@@ -224,7 +237,7 @@ impl Stage {
             peer.deliver(0, &self.name, &text, &mut self.track.expected);
             self.said_lines += 1;
         }
-        self.track.close_batch(due);
+        self.track.close_batch(batch, due);
         self.crowd.send(self.publisher, &self.said)
     }
 
@@ -300,7 +313,7 @@ pub enum Reached {
 }
 
 /// The text of line `number`: eight digits and filler up to `length`.
-fn line_text(number: u64, length: usize, text: &mut Vec<u8>) {
+pub fn line_text(number: u64, length: usize, text: &mut Vec<u8>) {
     use std::io::Write;
     text.clear();
     // Writing to a vector cannot fail.
@@ -317,6 +330,8 @@ struct Track {
     batches: VecDeque<Batch>,
     first_batch: u64,
     readers: Vec<Reader>,
+    /// What one line of the last batch takes on the wire.
+    line_bytes: usize,
     /// The last reader does not read, and does not count.
     stopped: bool,
     /// Counts what arrives, to tell slow from stalled.
@@ -344,6 +359,7 @@ impl Track {
             batches: VecDeque::new(),
             first_batch: 0,
             readers: vec![Reader { at: 0, batch: 0 }; readers],
+            line_bytes: 1,
             stopped: false,
             progress: 0,
         }
@@ -354,8 +370,10 @@ impl Track {
     }
 
     /// What has been appended to `expected` since the last batch is one more.
-    fn close_batch(&mut self, due: Instant) {
+    fn close_batch(&mut self, lines: usize, due: Instant) {
         let end = self.base + self.expected.len() as u64;
+        let begin = self.batches.back().map_or(self.base, |batch| batch.end);
+        self.line_bytes = (end - begin) as usize / lines;
         self.batches.push_back(Batch {
             end,
             missing: self.counted(),
@@ -373,7 +391,7 @@ impl Track {
         let start = (reader.at - self.base) as usize;
         let expected = self.expected.get(start..start + bytes.len());
         if expected != Some(bytes) {
-            return Err(describe_difference(index, &self.expected[start..], bytes));
+            return Err(self.describe_difference(index, start, bytes));
         }
         reader.at += bytes.len() as u64;
         self.progress += 1;
@@ -411,27 +429,36 @@ impl Track {
             self.counted()
         )
     }
-}
 
-/// Where a reader's stream departs from the expected one.
-fn describe_difference(index: usize, expected: &[u8], bytes: &[u8]) -> String {
-    let same = expected
-        .iter()
-        .zip(bytes)
-        .take_while(|(left, right)| left == right)
-        .count();
-    let start = bytes[..same]
-        .iter()
-        .rposition(|&byte| byte == b'\n')
-        .map_or(0, |at| at + 1);
-    let show = |from: &[u8]| {
-        let line = from.get(start..).unwrap_or_default();
-        let line = line.split(|&byte| byte == b'\n').next().unwrap_or_default();
-        String::from_utf8_lossy(&line[..line.len().min(60)]).into_owned()
-    };
-    format!(
-        "reader {index} read {:?} in place of {:?}",
-        show(bytes),
-        show(expected)
-    )
+    /// Where a reader's stream departs from the expected one.
+    fn describe_difference(&self, index: usize, start: usize, bytes: &[u8]) -> String {
+        let expected = &self.expected[start..];
+        let same = expected
+            .iter()
+            .zip(bytes)
+            .take_while(|(left, right)| left == right)
+            .count();
+        // A line's number is where a stream departs that lacks lines: the rest of what was read comes later.
+        let rest = &bytes[same..bytes.len().min(same + LOST_PATTERN)];
+        let later = expected.get(same..).unwrap_or_default();
+        if rest.len() == LOST_PATTERN
+            && let Some(lost) = memchr::memmem::find(later, rest)
+        {
+            return format!("lost {} lines", lost.div_ceil(self.line_bytes));
+        }
+        let start = bytes[..same]
+            .iter()
+            .rposition(|&byte| byte == b'\n')
+            .map_or(0, |at| at + 1);
+        let show = |from: &[u8]| {
+            let line = from.get(start..).unwrap_or_default();
+            let line = line.split(|&byte| byte == b'\n').next().unwrap_or_default();
+            String::from_utf8_lossy(&line[..line.len().min(60)]).into_owned()
+        };
+        format!(
+            "reader {index} read {:?} in place of {:?}",
+            show(bytes),
+            show(expected)
+        )
+    }
 }

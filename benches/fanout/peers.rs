@@ -163,6 +163,21 @@ pub trait Peer {
         true
     }
 
+    /// How many clients one room can be filled with, and why no more.
+    fn room_limit(&self) -> Option<(usize, &'static str)> {
+        None
+    }
+
+    /// Whether it only sends, and is what others are measured by.
+    fn is_floor(&self) -> bool {
+        false
+    }
+
+    /// Whether it is a second floor, for bursts only.
+    fn is_variant(&self) -> bool {
+        false
+    }
+
     /// The longest text of a line that it carries.
     fn longest_text(&self) -> usize {
         usize::MAX

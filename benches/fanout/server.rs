@@ -13,7 +13,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::LAUNCH_FLAG;
+use crate::guard;
 use crate::machine::{self, Cores};
 use crate::peers::{CONFIGURATION, DIRECTORY, PORT, Peer};
 
@@ -68,6 +71,7 @@ impl Server {
             .stderr(stderr)
             .spawn()
             .map_err(say)?;
+        guard::watch(child.id());
         let mut server = Server {
             child,
             log,
@@ -112,6 +116,27 @@ impl Server {
         machine::resident_of(self.child.id())
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Stops it, connections and all, so that it takes nothing of its core while others are measured.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+        self.settle();
+    }
+
+    fn signal(&self, signal: Signal) {
+        // One that has ended shows that by what it no longer does.
+        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process(pid, signal);
+        }
+    }
+
     fn settle(&self) {
         sleep(SETTLE);
     }
@@ -143,6 +168,7 @@ impl Drop for Server {
         // Either may fail only because the process has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        guard::forget(self.child.id());
         // What cannot be removed lies among other things that are built, and is in nobody's way.
         let _ = fs::remove_dir_all(&self.directory);
     }
@@ -212,7 +238,7 @@ pub fn launch(arguments: &[OsString]) -> ExitCode {
     }
     #[cfg(target_os = "linux")]
     {
-        use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+        use rustix::process::{getppid, set_parent_process_death_signal};
         let _ = set_parent_process_death_signal(Some(Signal::KILL));
         // The parent may have gone before the kernel was asked to tell of it.
         let alive = getppid().map(|pid| pid.as_raw_nonzero().to_string());

@@ -34,7 +34,7 @@ const SPIN: Duration = Duration::from_millis(2);
 pub struct Talk {
     pub server: Server,
     pub setup: Setup,
-    crowd: Crowd,
+    pub crowd: Crowd,
     book: Book,
     /// What stands before the text of each talker. Talker `n` is client `n + 1`.
     names: Vec<Vec<u8>>,
@@ -368,10 +368,7 @@ impl Book {
             }
             let start = (reader.at - self.base) as usize;
             if rest[..length] != self.log[start..start + length] {
-                return Err(format!(
-                    "reader {index} read {:?}, not what others did",
-                    shown(rest)
-                ));
+                return Err("readers differ in which line comes next".to_owned());
             }
             reader.at += length as u64;
             rest = &rest[length..];

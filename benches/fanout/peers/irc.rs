@@ -8,10 +8,13 @@ use super::{CONFIGURATION, Entering, Peer, Place, end_of_line_with, version_from
 /// A line of IRC has at most 512 bytes, with its newline and all that stands before the text.
 const LONGEST_TEXT: usize = 440;
 /// InspIRCd lets in once a second all who have come since; ngIRCd, once it has welcomed a client, reads
-/// no more of it until the next second begins.
-const ONCE_A_SECOND: usize = 1_000;
+/// no more of it until the next second begins. So many are to wait for that together.
+const ONCE_A_SECOND: usize = 3_000;
 /// ngIRCd's accept queue holds ten.
 const SHORT_QUEUE: usize = 8;
+
+/// Both look through the whole room for each who enters, and ngIRCd tells everybody too.
+const ROOM_LIMIT: (usize, &str) = (2_000, "a room of so many takes too long to fill");
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Make {
@@ -100,6 +103,10 @@ impl Peer for Irc {
     fn is_notice(&self, message: &[u8]) -> bool {
         let mut words = message.split(|&byte| byte == b' ');
         words.nth(1).is_some_and(|word| word != b"PRIVMSG")
+    }
+
+    fn room_limit(&self) -> Option<(usize, &'static str)> {
+        Some(ROOM_LIMIT)
     }
 
     fn longest_text(&self) -> usize {

@@ -108,6 +108,14 @@ impl Peer for Floor {
         true
     }
 
+    fn is_floor(&self) -> bool {
+        true
+    }
+
+    fn is_variant(&self) -> bool {
+        self.same_bytes
+    }
+
     /// The floor is part of the benchmark, and has no file of its own.
     fn program(&self) -> Option<PathBuf> {
         None

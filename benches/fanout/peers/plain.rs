@@ -7,6 +7,8 @@ use super::{Entering, PORT, Peer, Place, end_of_line_with, version_from};
 
 /// Its accept queue holds ten.
 const SHORT_QUEUE: usize = 8;
+/// It waits by `select`, which knows 1,024 files.
+const NCAT_LIMIT: (usize, &str) = (1_010, "holds no more than about 1,000 clients");
 
 /// It relays what it read in one piece as one piece, with a name before that; lines mean nothing to it.
 pub struct Ncat {
@@ -55,6 +57,10 @@ impl Peer for Ncat {
 
     fn is_notice(&self, message: &[u8]) -> bool {
         message.starts_with(b"<announce> ")
+    }
+
+    fn room_limit(&self) -> Option<(usize, &'static str)> {
+        Some(NCAT_LIMIT)
     }
 
     fn tags_pieces(&self) -> bool {
