@@ -13,9 +13,11 @@ use crate::server::Server;
 use crate::transcript::{self, Tail, Transcript};
 use crate::wire::clean::is_control;
 use crate::{hub, limits, listen, logger, system};
-use clap::builder::{FalseyValueParser, PossibleValuesParser, TypedValueParser};
+use clap::builder::{FalseyValueParser, PossibleValuesParser, Resettable, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use log::LevelFilter;
+use std::env;
+use std::ffi::OsStr;
 use std::io::Write as _;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -28,7 +30,9 @@ const SPARE_FILES: usize = 32;
 const MAX_LINE: usize = 64 << 20;
 /// The backlogs that can be asked for.
 const MIN_BACKLOG: usize = 4 << 10;
-const MAX_BACKLOG: usize = 4 << 30;
+const MAX_BACKLOG: usize = MAX_MEMORY;
+/// The highest ceiling of memory that can be asked for.
+const MAX_MEMORY: usize = 1 << if usize::BITS > 32 { 40 } else { 30 };
 /// The most lines a second, or at once.
 const MAX_LINES: u32 = 1_000_000;
 /// The longest time that can be asked for: a year.
@@ -184,6 +188,11 @@ fn serve_command() -> Command {
                 .value_parser(value_parser!(u64).range(0..=MAX_SECONDS)),
         )
         .arg(
+            option("max-memory", "BYTES", "SNUG_MAX_MEMORY", "How much may be queued and kept, all connections together; beyond that whoever holds the most gives first")
+                .default_value("64M")
+                .value_parser(|text: &str| size(text, limits::MIN_MEMORY..=MAX_MEMORY)),
+        )
+        .arg(
             option("rate", "LINES", "SNUG_RATE", "How many lines each client may say in a second; beyond that it is read from later; or off")
                 .default_value("50")
                 .value_parser(rate),
@@ -223,6 +232,7 @@ fn serve_command() -> Command {
                 .default_value("info")
                 .value_parser(log_level),
         )
+        .mut_args(without_empty_variable)
 }
 
 fn serve_config(args: &ArgMatches, file_limit: u64) -> Result<hub::Config, String> {
@@ -240,6 +250,7 @@ fn serve_config(args: &ArgMatches, file_limit: u64) -> Result<hub::Config, Strin
         backlog: get(args, "backlog"),
         slow: get(args, "slow"),
         slow_timeout: get::<u64>(args, "slow-timeout") * 1000,
+        max_memory: get(args, "max-memory"),
         pace: pace(args),
         unterminated: args.get_one("unterminated").copied(),
         hide_addresses: args.get_flag("hide-addresses"),
@@ -311,6 +322,7 @@ fn connect_command() -> Command {
                 .help("Exit with 1 when the connection is lost"),
         )
         .arg(flag("bell", "SNUG_BELL").help("Ring the terminal's bell when your name is said"))
+        .mut_args(without_empty_variable)
 }
 
 fn connect_config(args: &ArgMatches) -> Result<client::Config, String> {
@@ -359,6 +371,17 @@ fn flag(name: &'static str, env: &'static str) -> Arg {
         .hide_env_values(true)
         .action(ArgAction::SetTrue)
         .value_parser(FalseyValueParser::new())
+}
+
+/// Takes a variable that is empty for one that is not set. The help names it all the same.
+fn without_empty_variable(arg: Arg) -> Arg {
+    let is_empty = |name: &&OsStr| env::var_os(name).is_some_and(|value| value.is_empty());
+    let Some(name) = arg.get_env().filter(is_empty) else {
+        return arg;
+    };
+    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    let help = format!("{help} [env: {}]", name.display());
+    arg.env(Resettable::Reset).help(help)
 }
 
 /// The value of an option that has a default, and so always one.

@@ -9,7 +9,9 @@
 //! at the end of a turn, so that no word of the old one reaches a new one. And nothing is read that
 //! cannot be dealt with: whoever must wait is not read from, and the kernel tells the peer.
 
+mod ceiling;
 mod ending;
+mod journal;
 mod post;
 mod rate;
 mod reading;
@@ -19,6 +21,7 @@ use crate::chat::{self, Chat, Figures, LOBBY_ID, Moment, Notice, Origin, Reason,
 use crate::connection::{Connection, Fill, Input, Phase, Stream, Why};
 use crate::fanout::{self, Fanout, Slow};
 use crate::limits::{self, Millis};
+use crate::memory::Meter;
 use crate::pace::Pace;
 use crate::wire::lines::{Framing, Item};
 use crate::wire::plain;
@@ -43,6 +46,8 @@ pub struct Config {
     pub backlog: usize,
     pub slow: Slow,
     pub slow_timeout: Millis,
+    /// How much may be queued and kept, of everybody together.
+    pub max_memory: usize,
     /// How fast each may speak. A bus knows no limit.
     pub pace: Option<Pace>,
     /// How long a line without an end may rest before it counts as one.
@@ -87,6 +92,10 @@ pub struct Hub<S> {
     stopping: bool,
     now: Millis,
     lines_in: u64,
+    /// Counts the memory of what was read and not yet dealt with.
+    inputs: Meter,
+    /// That there was too much was logged, and there is not much less since.
+    is_short: bool,
     /// As of this turn, if somebody has asked for them.
     figures: Option<Figures>,
     rate: Rate,
@@ -107,6 +116,7 @@ impl<S: Stream> Hub<S> {
             welcome: config.welcome.clone(),
             hide_addresses: config.hide_addresses,
             history: config.history,
+            keeps: config.records,
             password: config.password.clone(),
             admin_password: config.admin_password.clone(),
         });
@@ -123,7 +133,7 @@ impl<S: Stream> Hub<S> {
             ending: Vec::new(),
             buffer: vec![0; share(&config)],
             scratch: Vec::new(),
-            budget: limits::TURN.min(config.backlog / limits::TURN_SHARE).max(1),
+            budget: budget(&config),
             framing: Framing {
                 max: config.max_line,
                 strip_cr: !config.bare,
@@ -131,6 +141,8 @@ impl<S: Stream> Hub<S> {
             stopping: false,
             now: 0,
             lines_in: 0,
+            inputs: Meter::default(),
+            is_short: false,
             figures: None,
             rate: Rate::default(),
             wall: Wall::default(),
@@ -345,6 +357,7 @@ impl<S: Stream> Hub<S> {
         for (id, error) in broken {
             self.hear_out(id, error.kind());
         }
+        self.relieve();
         for id in self.post.fanout.take_too_slow() {
             self.post.fanout.cut(id);
             self.end(id, Why::TooSlow);
@@ -364,10 +377,20 @@ impl<S: Stream> Hub<S> {
             .iter()
             .filter(|(_, connection)| connection.phase == Phase::Open);
         assert_eq!(open.count(), self.open);
+        let inputs = self.connections.iter();
+        let inputs = inputs.map(|(_, connection)| connection.held());
+        assert_eq!(inputs.sum::<usize>(), self.inputs.total());
         if !self.config.bare && !self.stopping {
             assert_eq!(self.chat.people() + self.chat.visitors(), self.open);
         }
     }
+}
+
+/// What a turn publishes at most, in bytes.
+fn budget(config: &Config) -> usize {
+    let backlog = config.backlog / limits::TURN_SHARE;
+    let memory = config.max_memory / limits::TURN_PART;
+    limits::TURN.min(backlog).min(memory).max(1)
 }
 
 /// What is read from a connection at once, in bytes. Where lines are limited it is little: what has been read and must

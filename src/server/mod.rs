@@ -3,6 +3,7 @@
 //! Owns the poll and says what is ready; what follows from it is the [`Hub`]'s. Knows no rules.
 
 mod intake;
+mod release;
 mod socket;
 
 use crate::chat::{Line, Moment, Origin, Wall};
@@ -15,6 +16,7 @@ use crate::transcript::{Tail, Transcript};
 use intake::Intake;
 use mio::net::{TcpListener, UnixListener};
 use mio::{Events, Interest, Poll, Token, event::Source};
+use release::Release;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 use socket::Socket;
@@ -60,6 +62,7 @@ pub struct Server {
     /// The public lines of a turn, on their way to the transcript.
     records: Vec<u8>,
     clock: LocalClock,
+    release: Release,
     /// When time began.
     start: Instant,
     intake: Intake,
@@ -98,6 +101,7 @@ impl Server {
             transcript: None,
             records: Vec::new(),
             clock: LocalClock::default(),
+            release: Release::default(),
             start: Instant::now(),
             intake: Intake::default(),
             unix_count: 0,
@@ -166,6 +170,9 @@ impl Server {
             self.accept(now);
             self.hub.turn(now);
             self.record(now);
+            if self.release.is_due(self.hub.memory(), now) {
+                system::release_memory();
+            }
             self.intake.crowd_is(self.hub.len());
             if let Some(stop_at) = self.stop_at
                 && (self.hub.is_empty() || now >= stop_at)
@@ -208,6 +215,7 @@ impl Server {
             self.intake.resting(),
             self.stop_at,
             transcript,
+            self.release.next_deadline(),
         ];
         let next = deadlines.into_iter().flatten().min()?;
         let at = self.start + Duration::from_millis(next);
@@ -225,8 +233,14 @@ impl Server {
             reopens |= signal == SIGHUP;
             stops |= signal != SIGHUP;
         }
-        if let Some(transcript) = self.transcript.as_mut().filter(|_| reopens) {
-            transcript.reopen();
+        if reopens {
+            match &mut self.transcript {
+                Some(transcript) => {
+                    log::info!("a hangup signal: opening the transcript anew");
+                    transcript.reopen();
+                }
+                None => log::info!("a hangup signal: there is no transcript to open anew"),
+            }
         }
         // Two that come together, as from a terminal and a supervisor, are one.
         if !stops {
