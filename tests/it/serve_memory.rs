@@ -1,6 +1,6 @@
 //! What people cost the server: those who never end a line, those who come and go, those who hardly say anything.
 
-use crate::harness::{Address, Client, Server, WELCOME, until};
+use crate::harness::{Address, Client, Server, WELCOME, numbered, numbered_line, until};
 use crate::kernel::{self, Growth};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::thread;
@@ -163,4 +163,60 @@ fn whoever_sends_a_byte_now_and_then_costs_those_bytes_and_nothing_else() {
     let mut other = server.join();
     drips.say("");
     other.expect_line(&format!("<{}> one byte after the other", drips.name));
+}
+
+/// A thousand readers that have stopped, a thousand half lines and a thousand rooms that are talked in, each of which
+/// alone would be more than the ceiling.
+#[test]
+fn the_ceiling_holds_whatever_comes_together() {
+    const CEILING: u64 = 4 << 10;
+    let server = Server::start(&["--max-memory", "4M"]);
+    // What is there without them: what a read fills, and a room's last lines.
+    let [mut talks, mut listens] = server.room();
+    let talk = |talks: &mut Client, listens: &mut Client, lines: usize| {
+        for from in (0..lines).step_by(50) {
+            talks.send(numbered(from..from + 50, 1000));
+            while !listens.line().ends_with(&numbered_line(from + 49, 1000)) {}
+        }
+    };
+    talk(&mut talks, &mut listens, 200);
+    let growth = Growth::of_own(&server);
+    let mut most = 0;
+    let mut look = || most = most.max(growth.now());
+    let _stuck: Vec<Client> = (0..1000).map(|_| server.connect_small()).collect();
+    let mut halves: Vec<Client> = Vec::new();
+    let mut hosts: Vec<Client> = Vec::new();
+    for n in 0..1000 {
+        let mut half = server.connect();
+        half.send("x".repeat(4000));
+        halves.push(half);
+        let mut host = server.connect();
+        host.say(&format!("/join room{n}"));
+        host.send(numbered(0..20, 1000));
+        hosts.push(host);
+        if n % 50 == 49 {
+            hosts[n].sync();
+            talk(&mut talks, &mut listens, 500);
+            look();
+        }
+    }
+    talk(&mut talks, &mut listens, 5000);
+    look();
+    listens.say("/stats");
+    let told = loop {
+        let line = listens.line();
+        if let Some(rest) = line.strip_prefix("*** memory queued or kept: ") {
+            break rest.split(' ').next().and_then(|n| n.parse::<u64>().ok());
+        }
+    };
+    let told = told.expect("a number") >> 10;
+    let now = growth.now();
+    look();
+    eprintln!("{most} KiB at most, {now} KiB now; /stats says {told} KiB");
+    if most > 0 {
+        assert!(most <= CEILING * 11 / 10, "{most} KiB");
+        assert!(now <= told * 11 / 10 + 256, "{now} KiB; /stats: {told} KiB");
+    }
+    assert!((CEILING / 2..=CEILING).contains(&told), "{told}");
+    server.wait_log("the memory is used up (4194304 bytes): whoever holds the most gives first");
 }
