@@ -160,7 +160,7 @@ fn serve_command() -> Command {
                 .value_parser(count),
         )
         .arg(
-            option("max-per-ip", "N", "SNUG_MAX_PER_IP", "How many from one address; loopback and Unix sockets are exempt [default: off]")
+            option("max-per-ip", "N", "SNUG_MAX_PER_IP", "How many from one address, or from one /64 of IPv6; loopback and Unix sockets are exempt [default: off]")
                 .value_parser(count),
         )
         .arg(
