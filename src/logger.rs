@@ -31,6 +31,8 @@ const CUT: &str = "…";
 ///
 /// At the end of the program, `log::logger().flush()` tries what is still owed to the stream.
 pub fn init(level: LevelFilter) {
+    // A file that may not grow any more is a fault like any other.
+    crate::system::outlive_file_size_limit();
     let text = std::env::var_os("RUST_LOG").unwrap_or_default();
     let text = text.to_string_lossy();
     let (filter, unread) = filter(level, &text);
