@@ -9,6 +9,7 @@ use snug::fanout::Slow;
 use snug::hub::Config;
 use snug::limits::{self, Millis};
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 
 /// Not published, or not left.
 const NEVER: usize = usize::MAX;
@@ -288,7 +289,7 @@ impl Model {
         let limit = self.config.max_clients;
         let (mut may, mut must) = (high >= limit, low >= limit);
         if let (Some(limit), Some(ip)) = (self.config.max_per_ip, limited(origin)) {
-            let (low, high) = self.open(|origin| limited(origin) == Some(ip));
+            let (low, high) = self.open(|origin| limited(origin).as_ref() == Some(&ip));
             may |= high >= limit;
             must |= low >= limit;
         }
@@ -1148,10 +1149,12 @@ fn lag(person: &Person, room: &Room) -> (usize, usize) {
     (room.bytes.len() - from, room.bytes.len() - start)
 }
 
-fn limited(origin: Origin) -> Option<std::net::IpAddr> {
-    match origin {
-        Origin::Ip { ip, .. } if !ip.is_loopback() => Some(ip),
-        _ => None,
+/// What counts as one address, as its first octets.
+fn limited(origin: Origin) -> Option<Vec<u8>> {
+    match origin.ip()? {
+        ip if ip.is_loopback() => None,
+        IpAddr::V4(ip) => Some(ip.octets().to_vec()),
+        IpAddr::V6(ip) => Some(ip.octets()[..8].to_vec()),
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Draw, check_clean, is_control, one_line};
 use snug::chat::names::{self, Fault};
 use snug::chat::{Command, Said};
 use snug::wire::record::{self, Entry};
-use snug::wire::{clean, plain};
+use snug::wire::{clean, plain, telnet};
 
 /// What is cleaned is UTF-8 without controls, and all that can be shown is still there, in order.
 pub fn cleaner(data: &[u8]) {
@@ -40,7 +40,8 @@ pub fn plain(data: &[u8]) {
     let mut scratch = b"left over".to_vec();
     let command = plain::parse(data, &mut scratch);
     fields(command).into_iter().for_each(check_clean);
-    let cleaned = clean::cleaned(data);
+    let typed = telnet::strip(data);
+    let cleaned = clean::cleaned(&typed);
     if cleaned != "quit" {
         let mut scratch = Vec::new();
         assert_eq!(plain::parse(cleaned.as_bytes(), &mut scratch), command);
@@ -51,7 +52,7 @@ pub fn plain(data: &[u8]) {
             assert_eq!(text, literal);
             assert!(literal.starts_with('/'));
         }
-        (command, None) => assert_eq!((command, data), (Command::Quit(""), &b"quit"[..])),
+        (command, None) => assert_eq!((command, &*typed), (Command::Quit(""), &b"quit"[..])),
         (_, Some(command)) => assert!(!command.starts_with('/')),
     }
     let mut fields = fields(command);
