@@ -1,11 +1,13 @@
-//! One client: its socket, what it has sent and got, and whether that is right.
+//! One client: its socket, and what it sends.
+
+mod hearing;
 
 use crate::plan::Temper;
-use crate::record::{Follower, Room, Visit};
+use crate::record::{Follower, Visit};
 use crate::words::{self, News, Word};
+use crate::world::{Gaps, Whisper, World};
 use mio::net::TcpStream;
 use socket2::{Domain, SockRef, Socket, Type};
-use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
@@ -19,56 +21,7 @@ const WAITING: usize = 32 << 10;
 /// Reads in one turn.
 const READS: usize = 4;
 
-/// What all clients have in common.
-#[derive(Debug, Default)]
-pub struct World {
-    pub rooms: Vec<Room>,
-    /// Private messages that were not both confirmed and received, by their words.
-    pub whispers: HashMap<(u32, u32), Whisper>,
-    pub counts: Counts,
-    pub gaps: Gaps,
-}
-
-/// Who may miss lines, if it is told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Gaps {
-    #[default]
-    Anybody,
-    /// Who has stopped reading.
-    Stopped,
-    Nobody,
-}
-
-/// A private message.
-#[derive(Clone, Copy, Debug)]
-pub struct Whisper {
-    pub to: u32,
-    pub is_confirmed: bool,
-    pub has_come: bool,
-}
-
-/// What a siege came to.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Counts {
-    pub came: u64,
-    /// Lines said, and lines that stood in the record.
-    pub said: u64,
-    pub recorded: u64,
-    /// Lines that were compared with the record, and bytes read.
-    pub compared: u64,
-    pub bytes: u64,
-    /// Gaps, and the lines in them.
-    pub gaps: u64,
-    pub missed: u64,
-    pub whispered: u64,
-    pub moved: u64,
-    pub renamed: u64,
-    pub quit: u64,
-    pub half_closed: u64,
-    pub cut_off: u64,
-    pub closed: u64,
-}
-
+/// Where it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// On its way in.
@@ -100,6 +53,7 @@ pub enum Input {
     End,
 }
 
+/// A client.
 pub struct Client {
     pub number: u32,
     pub temper: Temper,
@@ -407,129 +361,6 @@ impl Client {
             }
         }
         self.partial.extend_from_slice(rest);
-        Ok(())
-    }
-
-    /// A line came.
-    fn hear(&mut self, line: &[u8], world: &mut World) -> Result<(), String> {
-        let Some(word) = words::read(line) else {
-            return Err(format!(
-                "this is nothing that a server may say: \"{}\"",
-                line.escape_ascii()
-            ));
-        };
-        match word {
-            Word::Room(news) => self.hear_room(line, news, world)?,
-            Word::Gap(count) => self.hear_gap(count, world)?,
-            Word::Welcome if self.place == Place::Coming => {
-                self.place = Place::In;
-                world.rooms[LOBBY].people += 1;
-                world.counts.came += 1;
-                self.begin_record(world);
-            }
-            Word::YouAreIn(room, name) => self.arrive(room, name, world)?,
-            Word::YouAreNow(name) => name.clone_into(&mut self.name),
-            Word::Pong("end") => self.pongs += 1,
-            Word::Private(text) => self.hear_whisper(text, false, world)?,
-            Word::Sent(text) => self.hear_whisper(text, true, world)?,
-            Word::Closing => self.heard_closing = true,
-            Word::Pong(_) | Word::Other => {}
-            Word::Welcome => return Err("it is welcomed again".into()),
-        }
-        Ok(())
-    }
-
-    fn hear_room(&mut self, line: &[u8], news: News<'_>, world: &mut World) -> Result<(), String> {
-        if self.place == Place::Coming {
-            return Err("a line before the welcome".into());
-        }
-        let room = &mut world.rooms[self.room];
-        if self.records == Some(self.room) {
-            world.counts.recorded += u64::from(matches!(news, News::Said { .. }));
-            return room.append(line, news);
-        }
-        self.follower.line(line, room)
-    }
-
-    fn hear_gap(&mut self, count: u64, world: &mut World) -> Result<(), String> {
-        let is_allowed = match world.gaps {
-            Gaps::Anybody => true,
-            Gaps::Stopped => self.has_stopped,
-            Gaps::Nobody => false,
-        };
-        if !is_allowed {
-            return Err(format!("it missed {count} lines"));
-        }
-        world.counts.gaps += 1;
-        world.counts.missed += count;
-        let room = &mut world.rooms[self.room];
-        if self.records == Some(self.room) {
-            room.append_gap(count);
-            return Ok(());
-        }
-        self.follower.gap(count, room)
-    }
-
-    /// It is in another room from here on; all of the last one has come.
-    fn arrive(&mut self, room: &str, name: &str, world: &mut World) -> Result<(), String> {
-        let Place::Moving { to, from } = self.place else {
-            return Err(format!("it is taken to {room} unasked"));
-        };
-        if world.rooms[to].name != room || name != self.name {
-            return Err(format!(
-                "it asked for {} as {}",
-                world.rooms[to].name, self.name
-            ));
-        }
-        self.leave(": ", false, world)?;
-        (self.place, self.room) = (Place::In, to);
-        self.follower = Follower::new(self.number, from);
-        self.visit += 1;
-        self.said = 0;
-        world.counts.moved += 1;
-        self.begin_record(world);
-        Ok(())
-    }
-
-    fn begin_record(&mut self, world: &mut World) {
-        let room = &mut world.rooms[self.room];
-        if self.records == Some(self.room) {
-            room.is_recorded = true;
-            room.inside.insert(self.number);
-        }
-    }
-
-    /// It has left its room; what the others hear behind its name, if it said anything.
-    pub fn leave(&mut self, words: &str, has_words: bool, world: &mut World) -> Result<(), String> {
-        let room = &mut world.rooms[self.room];
-        room.people = room.people.saturating_sub(1);
-        if self.records == Some(self.room) {
-            return Ok(());
-        }
-        let follower =
-            std::mem::replace(&mut self.follower, Follower::new(self.number, room.end()));
-        world.counts.compared += follower.compared;
-        let words = if has_words { words } else { "" };
-        follower.leave(&format!("*** {} left{words}", self.name), room)
-    }
-
-    fn hear_whisper(&mut self, text: &str, is_copy: bool, world: &mut World) -> Result<(), String> {
-        let Some(key) = words::whisper(text) else {
-            return Err(format!("nobody whispers like that: {text}"));
-        };
-        let Some(whisper) = world.whispers.get_mut(&key) else {
-            return Err(format!("a whisper that never was, or came twice: {text}"));
-        };
-        let (whose, is_done) = match is_copy {
-            true => (key.0, &mut whisper.is_confirmed),
-            false => (whisper.to, &mut whisper.has_come),
-        };
-        if whose != self.number || std::mem::replace(is_done, true) {
-            return Err(format!("a whisper for another, or twice: {text}"));
-        }
-        if whisper.is_confirmed && whisper.has_come {
-            world.whispers.remove(&key);
-        }
         Ok(())
     }
 }

@@ -26,6 +26,8 @@ mod server;
 mod siege;
 #[cfg(target_os = "linux")]
 mod words;
+#[cfg(target_os = "linux")]
+mod world;
 
 use options::{Asked, Options};
 use std::process::ExitCode;

@@ -1,6 +1,6 @@
 //! What kinds of people there are, and what a siege is made of.
 
-use crate::client::Gaps;
+use crate::world::Gaps;
 use snug::fanout::Slow;
 
 /// A number from the first to the second, both included.
@@ -144,7 +144,7 @@ impl Plan {
         // As many lines a second whether they are many or few, up to what so many can hear.
         let pace = (clients / 25).max(1);
         let paced = |temper: Temper| {
-            let every = (temper.every.0 * pace / 40, temper.every.1 * pace / 40);
+            let every = (temper.every.0 * pace / 100, temper.every.1 * pace / 100);
             let every = if temper.talk > 1 { every } else { temper.every };
             let stop_for = (200, (seconds * 300.0) as usize);
             Temper {

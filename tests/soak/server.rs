@@ -3,10 +3,11 @@
 use crate::plan::{Plan, word};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Read};
+use std::net::{AddrParseError, SocketAddr};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
@@ -15,11 +16,14 @@ const LAST_WORDS: usize = 20;
 /// How long it may take to say where it listens.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The last lines of a log.
+type Log = Mutex<VecDeque<String>>;
+
 /// A running server. Killed when dropped.
 pub struct Server {
     child: Child,
     pub address: SocketAddr,
-    log: Arc<Mutex<VecDeque<String>>>,
+    log: Arc<Log>,
 }
 
 /// What it has in use: memory in KiB, descriptors, and the time it has computed, in hundredths of a second.
@@ -32,54 +36,14 @@ pub struct Usage {
 
 impl Server {
     pub fn start(plan: &Plan) -> Result<Self, String> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_snug"));
-        for (name, _) in env::vars_os() {
-            if name.to_string_lossy().starts_with("SNUG_") || name == "RUST_LOG" {
-                command.env_remove(name);
-            }
-        }
-        let backlog = plan.backlog.to_string();
-        command.args([
-            "serve",
-            "-l",
-            "127.0.0.1:0",
-            "--history",
-            "0",
-            "--rate",
-            "off",
-        ]);
-        command.args([
-            "--slow",
-            word(plan.slow),
-            "--slow-timeout",
-            "3600",
-            "--backlog",
-            &backlog,
-        ]);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
-        let mut child = command
-            .spawn()
-            .map_err(|error| format!("snug does not start: {error}"))?;
+        let child = command(plan).spawn();
+        let mut child = child.map_err(|error| format!("snug does not start: {error}"))?;
         let stderr = child.stderr.take().ok_or("no standard error")?;
-        let log = Arc::new(Mutex::new(VecDeque::new()));
+        let log = Arc::default();
         let (tell, told) = mpsc::channel();
         let kept = Arc::clone(&log);
         // Somebody must read its log while the sockets are looked after.
-        thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                if let Some((_, address)) = line.split_once("listening on ") {
-                    _ = tell.send(address.parse());
-                }
-                let mut kept = kept.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-                if kept.len() == LAST_WORDS {
-                    kept.pop_front();
-                }
-                kept.push_back(line);
-            }
-        });
+        thread::spawn(move || keep(stderr, &kept, &tell));
         let address = told.recv_timeout(PATIENCE);
         let mut server = Self {
             child,
@@ -100,10 +64,7 @@ impl Server {
 
     /// The last lines of its log.
     pub fn last_words(&self) -> String {
-        let log = self
-            .log
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         log.iter().map(|line| format!("  {line}\n")).collect()
     }
 
@@ -153,5 +114,37 @@ impl Drop for Server {
     fn drop(&mut self) {
         _ = self.child.kill();
         _ = self.child.wait();
+    }
+}
+
+fn command(plan: &Plan) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_snug"));
+    for (name, _) in env::vars_os() {
+        if name.to_string_lossy().starts_with("SNUG_") || name == "RUST_LOG" {
+            command.env_remove(name);
+        }
+    }
+    let (slow, backlog) = (word(plan.slow), plan.backlog.to_string());
+    command.args(["serve", "-l", "127.0.0.1:0", "--history", "0"]);
+    command.args(["--rate", "off", "--slow-timeout", "3600"]);
+    command.args(["--slow", slow, "--backlog", &backlog]);
+    command.stdin(Stdio::null());
+    command.stdout(Stdio::null());
+    command.stderr(Stdio::piped());
+    command
+}
+
+/// Keeps the last lines of a log, and tells where the server listens.
+fn keep(stderr: impl Read, log: &Log, tell: &Sender<Result<SocketAddr, AddrParseError>>) {
+    for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+        if let Some((_, address)) = line.split_once("listening on ") {
+            // Nobody waits for another.
+            _ = tell.send(address.parse());
+        }
+        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        if log.len() == LAST_WORDS {
+            log.pop_front();
+        }
+        log.push_back(line);
     }
 }

@@ -1,10 +1,10 @@
 //! One siege after the other: what is done, what must be so at the end, and what is said of it.
 
-use crate::client::Counts;
 use crate::crowd::Crowd;
 use crate::options::Options;
 use crate::plan::Plan;
 use crate::server::{Server, Usage};
+use crate::world::Counts;
 use snug::fanout::Slow;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
