@@ -11,6 +11,7 @@
 
 mod ceiling;
 mod ending;
+mod journal;
 mod post;
 mod rate;
 mod reading;
@@ -115,6 +116,7 @@ impl<S: Stream> Hub<S> {
             welcome: config.welcome.clone(),
             hide_addresses: config.hide_addresses,
             history: config.history,
+            keeps: config.records,
             password: config.password.clone(),
             admin_password: config.admin_password.clone(),
         });

@@ -41,6 +41,7 @@ pub fn chat(data: &[u8]) {
             history: draw.below(4),
             password: secret(1),
             admin_password: secret(2),
+            keeps: secret(3).is_some(),
         }),
         now: Moment {
             ticks: 5,
@@ -176,7 +177,7 @@ impl World {
         let is_who = matches!(begun, Some(Listing::Who { .. }));
         let mut next = begun;
         while let Some(listing) = next {
-            next = chat.list(id, listing, lines, now.ticks, &mut |event| {
+            next = chat.list(id, listing, lines, *now, &mut |event| {
                 assert!(
                     matches!(event, Event::Tell { to, .. } if to == id),
                     "{event:?}"
@@ -301,6 +302,7 @@ impl Seen {
                     "{event:?}"
                 );
             }
+            Event::Note { .. } => {}
             Event::Dismiss { person, .. } => {
                 assert!(self.here.remove(&person), "{event:?}");
                 assert!(
