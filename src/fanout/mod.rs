@@ -211,7 +211,10 @@ impl Fanout {
     pub fn remove(&mut self, id: ReaderId) {
         self.unseat(id);
         self.drop_queue(id);
-        self.readers[id as usize] = None;
+        let gone = self.readers[id as usize].take();
+        if gone.is_some_and(|reader| reader.given_up) {
+            self.too_slow.retain(|&other| other != id);
+        }
     }
 
     /// Puts a reader that is in no feed into one, from the next line on.

@@ -203,6 +203,16 @@ fn stream(bytes: &[u8]) -> String {
 }
 
 #[test]
+fn a_number_given_anew_inherits_nothing() {
+    // The first a is given up before it goes.
+    check(
+        settings(Slow::Close),
+        "+a a:0 #1 . #40 ~a +a a:* #1 .",
+        "a 42",
+    );
+}
+
+#[test]
 fn everybody_but_the_author_gets_a_line() {
     let skip = settings(Slow::Skip);
     check(skip, "+a +b #1 . a#1 b#1 .", "a 1 3; b 1-2");
