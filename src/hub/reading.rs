@@ -79,6 +79,8 @@ impl<S: Stream> Hub<S> {
                 Item::Line(line) => input.listing = self.line(id, &line),
                 Item::TooLong if self.config.bare => self.end(id, Why::LineTooLong),
                 Item::TooLong => {
+                    let origin = self.connections[id as usize].origin;
+                    log::trace!("{origin} said a line too long");
                     self.spend(id, 1);
                     self.post
                         .tell(id, Notice::LineTooLong(self.config.max_line));
@@ -141,6 +143,8 @@ impl<S: Stream> Hub<S> {
 
     /// Deals with one line. A long answer that it began is given back.
     pub(super) fn line(&mut self, id: Id, line: &[u8]) -> Option<chat::Listing> {
+        let origin = self.connections[id as usize].origin;
+        log::trace!("{origin} said a line of {} bytes", line.len());
         if self.config.bare {
             self.post.relay(LOBBY_ID, id, line);
             return None;
@@ -223,6 +227,7 @@ impl<S: Stream> Hub<S> {
         let connection = &mut self.connections[id as usize];
         let mut input = connection.take_input();
         if let Some(listing) = input.listing.take() {
+            log::trace!("{} gets more of a long answer", connection.origin);
             let Self {
                 chat, post, now, ..
             } = self;
