@@ -31,6 +31,11 @@ mod machine;
 mod plan;
 #[path = "fanout/progress.rs"]
 mod progress;
+#[path = "fanout/record.rs"]
+mod record;
+#[path = "fanout/report/mod.rs"]
+#[allow(dead_code)]
+mod report;
 #[path = "fanout/run.rs"]
 mod run;
 #[path = "fanout/server.rs"]
@@ -107,6 +112,9 @@ fn serve_floor() -> ExitCode {
 }
 
 fn measure(options: &Options) -> ExitCode {
+    if options.check {
+        report::check();
+    }
     let file_limit = machine::raise_file_limit();
     let cores = Cores::choose();
     if let Some(core) = cores.load {

@@ -89,6 +89,10 @@ pub const TOPIC: usize = 400;
 pub const KEY: usize = 64;
 /// Lines kept of each room.
 pub const HISTORY: usize = 100;
+/// Rooms that are not there, but of which a transcript has public lines: so many histories are kept …
+pub const PAST_ROOMS: usize = 200;
+/// … of so many bytes together.
+pub const PAST: usize = 1 << 20;
 /// Bans.
 pub const BANS: usize = 1_000;
 /// Places remembered for a wrong password.

@@ -217,11 +217,7 @@ impl Chat {
         emit(tell(id, notice));
     }
 
-    pub(super) fn list_bans(
-        &self,
-        id: PersonId,
-        emit: &mut impl FnMut(Event<'_>),
-    ) -> Option<Listing> {
+    pub(super) fn bans(&self, id: PersonId, emit: &mut impl FnMut(Event<'_>)) -> Option<Listing> {
         if !self.is_admin(id, emit) {
             return None;
         }

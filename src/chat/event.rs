@@ -294,6 +294,8 @@ pub enum Notice<'a> {
         line: Line<'a>,
         now: Moment,
     },
+    /// … some that were still to come are no longer kept, …
+    Forgotten,
     /// … and ends.
     Now,
     NoHistory(&'a str),

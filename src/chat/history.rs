@@ -16,6 +16,9 @@ pub struct Line<'a> {
     pub text: &'a str,
 }
 
+/// What stands around a name and a text where they are said again, in bytes: the time with its date.
+const AROUND: usize = 32;
+
 /// The last lines of a room, [`limits::HISTORY`] at most; oldest first. Names and texts stand one behind the
 /// other in one buffer: rooms that are talked in allocate nothing.
 #[derive(Debug)]
@@ -24,6 +27,8 @@ pub struct History {
     /// The names and texts of all `entries`, behind `dead` bytes of lines that are gone.
     texts: String,
     dead: usize,
+    /// The number that the next line will have.
+    next: u32,
     held: Held,
 }
 
@@ -32,6 +37,8 @@ struct Entry {
     at: Moment,
     name: u32,
     text: u32,
+    /// Counts the lines that were ever said in the room; it begins anew after 2^32 of them.
+    number: u32,
     is_action: bool,
     /// Said behind a key.
     is_private: bool,
@@ -50,6 +57,7 @@ impl History {
             entries: VecDeque::new(),
             texts: String::new(),
             dead: 0,
+            next: 0,
             held: meter.hold(),
         }
     }
@@ -70,9 +78,11 @@ impl History {
             at: line.at,
             name: line.name.len() as u32,
             text: line.text.len() as u32,
+            number: self.next,
             is_action: line.is_action,
             is_private,
         });
+        self.next = self.next.wrapping_add(1);
         self.count();
     }
 
@@ -87,6 +97,33 @@ impl History {
         self.lines()
             .map(|(line, _)| line)
             .skip(self.entries.len().saturating_sub(n))
+    }
+
+    /// How many of the newest `n` fit into so many bytes, with what stands around each.
+    pub fn fitting(&self, n: usize, bytes: usize) -> usize {
+        let mut left = bytes;
+        let fits = |entry: &&Entry| {
+            let rest = left.checked_sub(entry.len() + AROUND);
+            left = rest.unwrap_or_default();
+            rest.is_some()
+        };
+        self.entries.iter().rev().take(n).take_while(fits).count()
+    }
+
+    /// The numbers of the newest `n`: that of the first, and that behind the last. `None` if nothing was said.
+    pub fn numbers(&self, n: usize) -> Option<(u32, u32)> {
+        let first = self.entries.len().saturating_sub(n);
+        Some((self.entries.get(first)?.number, self.next))
+    }
+
+    /// The lines with numbers from `from` on to before `to`, as far as they are still there, oldest first.
+    pub fn between(&self, from: u32, to: u32) -> impl Iterator<Item = (u32, Line<'_>)> {
+        let span = to.wrapping_sub(from);
+        self.entries
+            .iter()
+            .zip(self.lines())
+            .map(|(entry, (line, _))| (entry.number, line))
+            .filter(move |(number, _)| number.wrapping_sub(from) < span)
     }
 
     /// Forgets what was said behind a key: the room is opened to all.
@@ -200,6 +237,49 @@ mod tests {
             assert_eq!(history.checked_memory(), meter.total());
         }
         assert_eq!(meter.total(), 0);
+    }
+
+    #[test]
+    fn lines_have_numbers_for_ever() {
+        let mut history = History::new(&Meter::default());
+        history.next = u32::MAX - 50;
+        assert_eq!(history.numbers(10), None);
+        for n in 0..200 {
+            history.push(line("a", "x"), n == 150);
+        }
+        let texts = |history: &History, from: u32, to: u32| -> Vec<u32> {
+            history.between(from, to).map(|(n, _)| n).collect()
+        };
+        let (from, to) = history.numbers(10).expect("there are some");
+        assert_eq!((from, to), (139, 149));
+        assert_eq!(texts(&history, from, to), Vec::from_iter(139..149));
+        assert_eq!(texts(&history, 30, 52), [49, 50, 51]);
+        assert_eq!(texts(&history, u32::MAX - 20, 51), [49, 50]);
+        assert_eq!(texts(&history, 40, 40), [0; 0]);
+        history.forget_private();
+        assert_eq!(texts(&history, 97, 101), [97, 98, 100]);
+        assert_eq!(history.numbers(1), Some((148, 149)));
+    }
+
+    #[test]
+    fn what_fits_is_counted_from_the_newest() {
+        let mut history = History::new(&Meter::default());
+        for length in [1_000, 10, 100] {
+            history.push(line("a", &"x".repeat(length - 1)), false);
+        }
+        let (newest, two) = (100 + AROUND, 110 + 2 * AROUND);
+        for (n, bytes, expected) in [
+            (9, newest - 1, 0),
+            (9, newest, 1),
+            (9, two - 1, 1),
+            (9, two, 2),
+            (9, 1_200, 2),
+            (9, 2_000, 3),
+            (1, 2_000, 1),
+            (0, 2_000, 0),
+        ] {
+            assert_eq!(history.fitting(n, bytes), expected, "{n} in {bytes}");
+        }
     }
 
     #[test]

@@ -8,7 +8,9 @@ mod doors;
 mod event;
 mod help;
 mod history;
+mod listing;
 pub mod names;
+mod past;
 mod rooms;
 mod talk;
 #[cfg(test)]
@@ -19,13 +21,15 @@ pub use crate::limits::Millis;
 pub use bans::Place;
 pub use event::{Command, Event, Figures, Notice, Origin, Reason, Said};
 pub use history::Line;
+pub use listing::Listing;
 pub use rooms::{LOBBY, LOBBY_ID};
 pub use time::{Moment, Wall};
 
 use crate::limits;
-use crate::memory::block;
+use crate::memory::{Meter, block};
 use bans::{Bans, Tries};
 use names::Names;
+use past::Past;
 use rooms::Rooms;
 use std::collections::HashMap;
 
@@ -43,6 +47,8 @@ pub struct Settings {
     pub hide_addresses: bool,
     /// Lines replayed to whoever enters a room; [`limits::HISTORY`] at most.
     pub history: usize,
+    /// Public lines outlast their room, because a transcript keeps them anyway.
+    pub keeps: bool,
     /// What must be said to enter.
     pub password: Option<String>,
     /// What makes somebody an admin.
@@ -98,43 +104,39 @@ struct Visitor {
     wrong: u8,
 }
 
-/// An answer of many lines, made piece by piece as its reader takes it.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Listing {
-    /// Those in a room, from this person's number on.
-    Who {
-        room: RoomId,
-        serial: u64,
-        from: PersonId,
-    },
-    /// The rooms, from this number on.
-    Rooms { from: RoomId },
-    /// The bans, from this place in their list on.
-    Bans { from: u32 },
-}
-
 /// Everybody and everything.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Chat {
     settings: Settings,
     people: Vec<Option<Person>>,
     names: Names,
     rooms: Rooms,
-    /// The histories of an earlier run, of rooms that nobody has entered since.
-    past: HashMap<String, history::History>,
+    /// What was said in rooms that are not there.
+    past: Past,
     /// Those at the door.
     visitors: HashMap<PersonId, Visitor>,
     bans: Bans,
     tries: Tries,
     /// The number of the last guest.
     guests: u64,
+    /// Counts the memory of what was said.
+    meter: Meter,
 }
 
 impl Chat {
     pub fn new(settings: Settings) -> Self {
+        let meter = Meter::default();
         Self {
             settings,
-            ..Self::default()
+            people: Vec::new(),
+            names: Names::default(),
+            rooms: Rooms::new(&meter),
+            past: Past::new(&meter),
+            visitors: HashMap::new(),
+            bans: Bans::default(),
+            tries: Tries::default(),
+            guests: 0,
+            meter,
         }
     }
 
@@ -145,11 +147,7 @@ impl Chat {
         };
         match self.rooms.find(&name) {
             Some(id) => self.rooms.get_mut(id).history.push(line, false),
-            None => self
-                .past
-                .entry(name.to_ascii_lowercase())
-                .or_insert_with(|| self.rooms.history())
-                .push(line, false),
+            None => self.past.remember(&name, line),
         }
     }
 
@@ -216,7 +214,7 @@ impl Chat {
             Command::Topic(topic) => self.topic(id, topic, emit),
             Command::Key(key) => self.key(id, key, emit),
             Command::Who(room) => return self.who(id, room, emit),
-            Command::History(count) => self.history(id, count, now, emit),
+            Command::History(count) => return self.history(id, count, emit),
             Command::Ping(text) => emit(tell(id, Notice::Pong(text))),
             Command::Stats => emit(Event::Report { to: id }),
             Command::Help(topic) => help::answer(id, topic, emit),
@@ -232,74 +230,11 @@ impl Chat {
             Command::Kick { name, text } => self.kick(id, name, text, emit),
             Command::Ban { whom, text } => self.ban(id, whom, text, emit),
             Command::Unban(whom) => self.unban(id, whom, emit),
-            Command::Bans => return self.list_bans(id, emit),
+            Command::Bans => return self.bans(id, emit),
             Command::Wall(text) => self.wall(id, text, emit),
             Command::Unknown(word) => emit(tell(id, Notice::UnknownCommand(word))),
         }
         None
-    }
-
-    /// Goes on with a long answer, by so many lines at most. Gives back what is still to come. Whoever is in a
-    /// room from the first piece to the last is named exactly once.
-    pub fn list(
-        &self,
-        id: PersonId,
-        listing: Listing,
-        lines: usize,
-        now: Millis,
-        emit: &mut impl FnMut(Event<'_>),
-    ) -> Option<Listing> {
-        match listing {
-            Listing::Who { room, serial, from } => {
-                // It may be gone, or closed, since the last piece.
-                let asker = self.person(id)?;
-                let there = self.rooms.get_same(room, serial)?;
-                if there.key.is_some() && !asker.is_in(room) && !asker.is_admin {
-                    return None;
-                }
-                let everybody = (0..).zip(&self.people).skip(from as usize);
-                let mut there = everybody.filter_map(|(at, person)| {
-                    let person = person.as_ref().filter(|person| person.is_in(room))?;
-                    Some((at, person))
-                });
-                for (at, person) in there.by_ref().take(lines) {
-                    let idle = now.saturating_sub(person.active);
-                    let (name, is_you) = (&*person.name, at == id);
-                    emit(tell(id, Notice::Person { name, is_you, idle }));
-                }
-                let (from, _) = there.next()?;
-                Some(Listing::Who { room, serial, from })
-            }
-            Listing::Rooms { from } => {
-                let mut rooms = self.rooms.iter().skip_while(|&(at, _)| at < from);
-                for (_, room) in rooms.by_ref().take(lines) {
-                    let has_key = room.key.is_some();
-                    let notice = Notice::Room {
-                        name: &room.name,
-                        people: room.members.len(),
-                        has_key,
-                        // What a closed room is about is for those in it.
-                        topic: if has_key { "" } else { &room.topic },
-                    };
-                    emit(tell(id, notice));
-                }
-                rooms.next().map(|(from, _)| Listing::Rooms { from })
-            }
-            Listing::Bans { from } => {
-                let mut bans = (0..).zip(self.bans.list()).skip(from as usize);
-                for (_, ban) in bans.by_ref().take(lines) {
-                    let whom = ban.whom.to_string();
-                    emit(tell(
-                        id,
-                        Notice::Ban {
-                            whom: &whom,
-                            by: &ban.by,
-                        },
-                    ));
-                }
-                bans.next().map(|(from, _)| Listing::Bans { from })
-            }
-        }
     }
 
     /// How many people there are, those at the door apart.
@@ -324,7 +259,7 @@ impl Chat {
 
     /// Bytes of memory held for what was said.
     pub fn memory(&self) -> usize {
-        self.rooms.memory()
+        self.meter.total()
     }
 
     /// Bytes of memory held for people and rooms, whatever is said.
@@ -347,15 +282,15 @@ impl Chat {
         history.memory()
     }
 
-    /// Bytes of memory held for what was said in rooms that nobody has entered.
+    /// Bytes of memory held for what was said in rooms that are not there.
     pub fn past(&self) -> usize {
-        self.past.values().map(history::History::memory).sum()
+        self.past.memory()
     }
 
-    /// Forgets that. Gives what is still held: nothing.
+    /// Forgets the room among them in which nothing was said for longest. Gives the memory that is still held for the rest.
     pub fn forget_past(&mut self) -> usize {
-        self.past.clear();
-        0
+        self.past.forget_one();
+        self.past.memory()
     }
 
     /// What somebody is called, if they are in.
@@ -424,7 +359,7 @@ impl Chat {
                 said,
             });
         }
-        self.replay(id, room_id, self.settings.history, now, emit);
+        self.replay(id, room_id, now, emit);
         emit(Event::Enter {
             person: id,
             room: room_id,
@@ -460,22 +395,20 @@ impl Chat {
             room.members.remove(at);
         }
         if room.members.is_empty() && room_id != LOBBY_ID {
-            self.rooms.close(room_id);
+            let room = self.rooms.close(room_id);
+            if self.settings.keeps {
+                self.past.keep(&room.name, room.history);
+            }
             emit(Event::Vanish { room: room_id });
         }
     }
 
-    /// Tells somebody the last lines of a room.
-    fn replay(
-        &self,
-        id: PersonId,
-        room: RoomId,
-        count: usize,
-        now: Moment,
-        emit: &mut impl FnMut(Event<'_>),
-    ) {
+    /// Tells somebody who enters a room its last lines, all at once: they come before any that is said from then
+    /// on. As many as [`Settings::history`] says, but no more than [`limits::REPLIES`] bytes.
+    fn replay(&self, id: PersonId, room: RoomId, now: Moment, emit: &mut impl FnMut(Event<'_>)) {
         let room = self.rooms.get(room);
-        if count == 0 || room.history.is_empty() {
+        let count = room.history.fitting(self.settings.history, limits::REPLIES);
+        if count == 0 {
             return;
         }
         emit(tell(id, Notice::Earlier));
@@ -525,9 +458,12 @@ impl Chat {
     /// Panics where the fields contradict one another. For tests and debug builds.
     pub fn check_invariants(&self) {
         let rooms = self.rooms.iter().map(|(_, room)| &room.history);
-        let histories = rooms.chain(self.past.values());
-        let memory = histories.map(history::History::checked_memory);
-        assert_eq!(memory.sum::<usize>(), self.memory(), "memory is miscounted");
+        let here: usize = rooms.map(history::History::checked_memory).sum();
+        assert_eq!(
+            here + self.past.memory(),
+            self.memory(),
+            "memory is miscounted"
+        );
         let here = self.people.iter().flatten();
         assert_eq!(self.names.len(), here.clone().count());
         let seats = here.map(|person| person.rooms().count()).sum::<usize>();

@@ -57,21 +57,20 @@ pub struct Rooms {
     meter: Meter,
 }
 
-impl Default for Rooms {
-    fn default() -> Self {
+impl Rooms {
+    /// The lobby alone. The memory of what is said in rooms is counted by `meter`.
+    pub fn new(meter: &Meter) -> Self {
         let mut rooms = Self {
             rooms: Slab::new(),
             names: Names::default(),
             count: 0,
-            meter: Meter::default(),
+            meter: meter.clone(),
         };
         let lobby = rooms.open(LOBBY);
         debug_assert_eq!(lobby, LOBBY_ID);
         rooms
     }
-}
 
-impl Rooms {
     /// The room of that name, as [`full_name`] gives it.
     pub fn find(&self, name: &str) -> Option<RoomId> {
         self.names.find(name, |id| &self.rooms[id as usize].name)
@@ -80,16 +79,17 @@ impl Rooms {
     /// Makes a room, of a name that none has.
     pub fn open(&mut self, name: &str) -> RoomId {
         self.count += 1;
-        let room = Room::new(name, self.count, self.history());
+        let room = Room::new(name, self.count, History::new(&self.meter));
         let id = self.rooms.insert(room) as RoomId;
         self.names.insert(id, |id| &self.rooms[id as usize].name);
         id
     }
 
-    /// Forgets a room.
-    pub fn close(&mut self, id: RoomId) {
+    /// Takes a room away.
+    pub fn close(&mut self, id: RoomId) -> Room {
         let room = self.rooms.remove(id as usize);
         self.names.remove(id, &room.name);
+        room
     }
 
     /// A room that is there.
@@ -112,16 +112,6 @@ impl Rooms {
     /// All of them, in the order of their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (RoomId, &Room)> {
         self.rooms.iter().map(|(id, room)| (id as RoomId, room))
-    }
-
-    /// A history of nothing, whose memory counts as that of the rooms.
-    pub fn history(&self) -> History {
-        History::new(&self.meter)
-    }
-
-    /// Bytes of memory held for what was said, in rooms or elsewhere.
-    pub fn memory(&self) -> usize {
-        self.meter.total()
     }
 
     /// Bytes of memory held for the rooms themselves.

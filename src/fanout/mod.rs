@@ -211,10 +211,11 @@ impl Fanout {
     pub fn remove(&mut self, id: ReaderId) {
         self.unseat(id);
         self.drop_queue(id);
-        let gone = self.readers[id as usize].take();
-        if gone.is_some_and(|reader| reader.given_up) {
-            self.too_slow.retain(|&other| other != id);
+        if reader(&mut self.readers, id).given_up {
+            // Its number may be another's before the list is taken.
+            self.too_slow.retain(|&gone| gone != id);
         }
+        self.readers[id as usize] = None;
     }
 
     /// Puts a reader that is in no feed into one, from the next line on.

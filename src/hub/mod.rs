@@ -115,6 +115,7 @@ impl<S: Stream> Hub<S> {
             welcome: config.welcome.clone(),
             hide_addresses: config.hide_addresses,
             history: config.history,
+            keeps: config.records,
             password: config.password.clone(),
             admin_password: config.admin_password.clone(),
         });

@@ -228,10 +228,9 @@ impl<S: Stream> Hub<S> {
         let mut input = connection.take_input();
         if let Some(listing) = input.listing.take() {
             log::trace!("{} gets more of a long answer", connection.origin);
-            let Self {
-                chat, post, now, ..
-            } = self;
-            input.listing = chat.list(id, listing, limits::PAGE_LINES, *now, &mut |event| {
+            let moment = self.moment();
+            let Self { chat, post, .. } = self;
+            input.listing = chat.list(id, listing, limits::PAGE_LINES, moment, &mut |event| {
                 post.deliver(event);
             });
         }

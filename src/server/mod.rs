@@ -2,6 +2,7 @@
 //!
 //! Owns the poll and says what is ready; what follows from it is the [`Hub`]'s. Knows no rules.
 
+mod intake;
 mod release;
 mod socket;
 
@@ -12,6 +13,7 @@ use crate::limits::{self, Millis};
 use crate::listen::{self, Bound, Listener, SocketFile};
 use crate::system;
 use crate::transcript::{Tail, Transcript};
+use intake::Intake;
 use mio::net::{TcpListener, UnixListener};
 use mio::{Events, Interest, Poll, Token, event::Source};
 use release::Release;
@@ -63,12 +65,7 @@ pub struct Server {
     release: Release,
     /// When time began.
     start: Instant,
-    /// Accepting rests until then, because the system refused to give more.
-    resting: Option<Millis>,
-    /// That was logged, and somebody waits still.
-    is_short: bool,
-    /// How many connections there were when it began to rest.
-    rested_at: usize,
+    intake: Intake,
     /// Numbers those who come by a Unix socket.
     unix_count: u32,
     stop_at: Option<Millis>,
@@ -106,9 +103,7 @@ impl Server {
             clock: LocalClock::default(),
             release: Release::default(),
             start: Instant::now(),
-            resting: None,
-            is_short: false,
-            rested_at: 0,
+            intake: Intake::default(),
             unix_count: 0,
             stop_at: None,
         })
@@ -178,9 +173,7 @@ impl Server {
             if self.release.is_due(self.hub.memory(), now) {
                 system::release_memory();
             }
-            if self.hub.len() < self.rested_at {
-                self.resting = None;
-            }
+            self.intake.crowd_is(self.hub.len());
             if let Some(stop_at) = self.stop_at
                 && (self.hub.is_empty() || now >= stop_at)
             {
@@ -212,14 +205,14 @@ impl Server {
 
     /// How long the poll may wait: not at all while there is work, for ever while nothing is due.
     fn timeout(&self) -> Option<Duration> {
-        let admits = self.resting.is_none() && self.doors.iter().any(|door| door.waiting);
+        let admits = self.intake.resting().is_none() && self.doors.iter().any(|door| door.waiting);
         if self.hub.is_busy() || admits {
             return Some(Duration::ZERO);
         }
         let transcript = self.transcript.as_ref().and_then(Transcript::next_deadline);
         let deadlines = [
             self.hub.next_deadline(),
-            self.resting,
+            self.intake.resting(),
             self.stop_at,
             transcript,
             self.release.next_deadline(),
@@ -261,37 +254,14 @@ impl Server {
 
     /// Lets in whoever waits, listener by listener, so many at a time.
     fn accept(&mut self, now: Millis) {
-        if self.resting.is_some_and(|until| now < until) {
-            return;
-        }
-        self.resting = None;
+        let mut intake = std::mem::take(&mut self.intake);
         for index in 0..self.doors.len() {
-            for _ in 0..limits::ACCEPTS {
-                if !self.doors[index].waiting {
-                    break;
-                }
-                match self.admit(index, now) {
-                    Ok(()) => {}
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        self.doors[index].waiting = false;
-                        self.is_short = false;
-                    }
-                    // The peer was gone before its turn, or a signal came: the next one, please.
-                    Err(error) if is_passing(&error) => {}
-                    Err(error) => {
-                        // What is missing comes back when somebody leaves, or by itself.
-                        if !std::mem::replace(&mut self.is_short, true) {
-                            log::warn!(
-                                "newcomers must wait: {error} (raise 'ulimit -n', or lower --max-clients)"
-                            );
-                        }
-                        self.resting = Some(now + limits::ACCEPT_PAUSE);
-                        self.rested_at = self.hub.len();
-                        return;
-                    }
-                }
+            if self.doors[index].waiting && intake.is_open(now) {
+                let crowd = self.hub.len();
+                self.doors[index].waiting = intake.let_in(now, crowd, || self.admit(index, now));
             }
         }
+        self.intake = intake;
     }
 
     /// Lets one in.
@@ -321,15 +291,6 @@ impl Server {
         self.hub.accept(socket, origin, now);
         Ok(())
     }
-}
-
-/// Whether an error of `accept` concerns one connection only, so that the next can be tried at once.
-fn is_passing(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionReset | Interrupted
-    )
 }
 
 impl Entrance {

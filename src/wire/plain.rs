@@ -227,6 +227,7 @@ fn words(notice: Notice<'_>) -> String {
             )
         }
         Notice::Earlier => "earlier:".into(),
+        Notice::Forgotten => "some lines are no longer kept".into(),
         Notice::Now => "now:".into(),
         Notice::NoHistory(room) => format!("nothing was said in {room} yet"),
         Notice::Help { usage, about } => format!("{usage:<24} {about}"),

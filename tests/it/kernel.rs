@@ -3,6 +3,7 @@
 use crate::harness::{Address, Client, Server};
 use std::fs;
 use std::net::{SocketAddr, SocketAddrV4};
+use std::time::Duration;
 
 /// How much memory a process has taken since a moment.
 pub struct Growth {
@@ -65,6 +66,21 @@ pub fn activity(pid: u32) -> Activity {
     }
 }
 
+/// How often it has waited for something to happen, and so been woken.
+pub fn wakes(pid: u32) -> u64 {
+    field(&status(pid), "voluntary_ctxt_switches:")
+}
+
+/// The time it has computed.
+pub fn computed(pid: u32) -> Duration {
+    // To the nanosecond, where the system counts so; else to a hundredth of a second.
+    let schedstat = fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
+    match schedstat.split_whitespace().next().map(str::parse) {
+        Some(Ok(nanoseconds)) => Duration::from_nanos(nanoseconds),
+        _ => Duration::from_millis(10 * ticks(pid)),
+    }
+}
+
 /// The time it has computed, in hundredths of a second.
 pub fn ticks(pid: u32) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
@@ -118,4 +134,14 @@ pub fn unread(server: &Address, client: &Client) -> u64 {
     queues.map_or(0, |(_, unread)| {
         u64::from_str_radix(unread, 16).expect("a number")
     })
+}
+
+/// One of the counters of this network's TCP that proc_net_netstat(5) lists under `TcpExt`.
+pub fn tcp_counter(name: &str) -> u64 {
+    let table = fs::read_to_string("/proc/net/netstat").expect("Linux");
+    let mut lines = table.lines().filter(|line| line.starts_with("TcpExt:"));
+    let mut row = || lines.next().expect("a row").split_whitespace();
+    let (names, values) = (row(), row());
+    let (_, value) = names.zip(values).find(|(n, _)| *n == name).expect("it");
+    value.parse().expect("a number")
 }

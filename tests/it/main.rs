@@ -2,10 +2,12 @@
 //!
 //! What is expected comes from the contract, never from the code.
 
+mod alone;
 mod client;
 mod client_identity;
 mod harness;
 mod kernel;
+mod serve_accept;
 mod serve_chat;
 mod serve_faults;
 mod serve_limits;
@@ -14,4 +16,5 @@ mod serve_listen;
 mod serve_pace;
 mod serve_slow;
 mod serve_stop;
+mod serve_transcript;
 mod terminal;

@@ -143,15 +143,6 @@ fn coming_and_going_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_thousand_come_at_once() {
-    let server = Server::start(&[]);
-    let mut people: Vec<Client> = (0..1000).map(|_| server.connect()).collect();
-    for person in &mut people {
-        person.expect_line(WELCOME);
-    }
-}
-
-#[test]
 fn a_crowd_leaves_its_memory_behind_it() {
     let server = Server::start(&[]);
     let crowd = || {
@@ -170,43 +161,6 @@ fn a_crowd_leaves_its_memory_behind_it() {
         server.wait_log_lines(" left: ", round * 1000);
     }
     growth.expect_below(512);
-}
-
-/// More clients than descriptors: those who cannot be let in wait, and come in as others leave.
-#[test]
-#[cfg_attr(not(target_os = "linux"), ignore = "needs Linux's /proc")]
-fn whoever_finds_no_descriptor_waits_its_turn() {
-    use std::collections::VecDeque;
-
-    let options = ["--max-clients", "1000"];
-    let mut server = Server::start_as(snug_after("ulimit -n 64"), &options);
-    let mut waiting: VecDeque<Client> = (0..200).map(|_| server.connect()).collect();
-    // They are let in in order; as long as the first are in, the hundredth is not.
-    for client in waiting.iter_mut().take(30) {
-        client.expect_line(WELCOME);
-    }
-    server.wait_log_lines(" came", 30);
-    until("the descriptors are used up", || {
-        kernel::descriptors(server.pid()) >= 64
-    });
-    // Here time itself is what is tested: ten attempts a second cost nothing that could be seen.
-    let before = kernel::ticks(server.pid());
-    std::thread::sleep(std::time::Duration::from_secs(1));
-    let ticks = kernel::ticks(server.pid()) - before;
-    assert!(
-        ticks <= 2,
-        "waiting for a descriptor took {ticks} hundredths of a second"
-    );
-    assert!(server.is_running());
-    for served in 0..200 {
-        let mut client = waiting.pop_front().expect("200 are there");
-        if served >= 30 {
-            client.expect_line(WELCOME);
-        }
-        client.sync();
-    }
-    server.wait_log_lines(" left: ", 200);
-    check_serves(&server);
 }
 
 #[test]

@@ -12,6 +12,8 @@ use snug::pace::Pace;
 pub struct Temper {
     /// About how many are connected.
     pub people: usize,
+    /// How likely somebody is to come while they are fewer.
+    pub comings: usize,
     /// Events between two turns, about.
     pub tempo: usize,
     /// One write in so many is cut short.
@@ -41,12 +43,14 @@ pub fn draw_config(rng: &mut Rng) -> Config {
     let bare = rng.one_in(4);
     let slow = [Slow::Skip, Slow::Close, Slow::Wait][rng.weighted(&[45, 20, 35])];
     let paces = [(50, 200), (5, 10), (1_000, 3), (1, 1), (2_000, 1_000)];
+    let max_line = rng.pick(&[48, 64, 256, 1024, 4096]);
     let (rate, burst) = rng.pick(&paces);
     Config {
         history: rng.pick(&[0, 0, 3, 20, 100]),
         password: rng.one_in(6).then(|| talk::PASSWORD.into()),
         admin_password: rng.one_in(2).then(|| talk::ADMIN_PASSWORD.into()),
-        records: rng.one_in(2),
+        // What is kept of rooms that are no more has a limit, which is beyond so short lines.
+        records: max_line <= 256 && rng.one_in(2),
         welcome: "Welcome to this chatroom!".into(),
         bare,
         max_clients: if rng.one_in(6) {
@@ -55,7 +59,7 @@ pub fn draw_config(rng: &mut Rng) -> Config {
             1000
         },
         max_per_ip: rng.one_in(5).then(|| rng.between(1, 3)),
-        max_line: rng.pick(&[48, 64, 256, 1024, 4096]),
+        max_line,
         backlog: rng.pick(&[4 << 10, 4 << 10, 6 << 10, 16 << 10, 64 << 10, 1 << 20]),
         slow,
         slow_timeout: rng.pick(&[50, 1_000, 1_000, 30_000]),
@@ -86,6 +90,7 @@ pub fn draw(rng: &mut Rng, config: &Config) -> Temper {
     };
     Temper {
         people,
+        comings: if is_crowd { 80 } else { 12 },
         tempo: if is_crowd {
             16
         } else {

@@ -167,7 +167,7 @@ impl World {
         let crowd = self.stage.live.len() + self.coming.len();
         let few = crowd < self.temper.people;
         let weights = [
-            if few { 12 } else { 1 },
+            if few { self.temper.comings } else { 1 },
             40,
             30,
             30,

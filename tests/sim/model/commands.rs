@@ -71,6 +71,7 @@ impl Model {
         let person = &self.people[who];
         let room_no = person.room;
         let said = Said {
+            number: self.lines_in,
             at: self.now,
             clock: self.clock,
             is_action,
@@ -294,6 +295,9 @@ impl Model {
         let mut lines: Vec<String> = match self.people[who].listing.take() {
             None => panic!("client {who} asked for nothing that is long"),
             Some(Listing::Who { room, from }) => self.list_people(who, room, from),
+            Some(Listing::History { room, from, to }) => {
+                return self.list_history(who, room, from, to);
+            }
             Some(Listing::Bans) => self.bans.list(),
             Some(Listing::Rooms) => {
                 let rooms = self.rooms.iter().filter(|room| !room.is_gone);
@@ -346,7 +350,7 @@ impl Model {
     }
 
     fn history(&mut self, who: Who, count: &str) {
-        let room = self.people[who].room;
+        let room_no = self.people[who].room;
         let count = match count {
             "" => limits::HISTORY,
             _ => match count.parse() {
@@ -354,13 +358,44 @@ impl Model {
                 _ => return self.tell(who, &words::usage("/history [N]")),
             },
         };
-        match self.rooms[room].said.is_empty() {
-            true => {
-                let name = &self.rooms[room].name;
-                self.tell(who, &format!("*** nothing was said in {name} yet"));
-            }
-            false => self.replay(who, room, count),
+        let room = &self.rooms[room_no];
+        let from = room.said.len().saturating_sub(count);
+        let Some(from) = room.said.get(from).map(|said| said.number) else {
+            let line = format!("*** nothing was said in {} yet", room.name);
+            return self.tell(who, &line);
+        };
+        self.tell(who, "*** earlier:");
+        let to = self.lines_in;
+        let room = room_no;
+        self.people[who].listing = Some(Listing::History { room, from, to });
+    }
+
+    /// The next of the lines from one to another, as far as they are still kept.
+    fn list_history(&mut self, who: Who, room_no: RoomNo, from: u64, to: u64) {
+        let (now, clock) = (self.now, self.clock);
+        let said = &self.rooms[room_no].said;
+        let mut said = said.iter().filter(|said| (from..to).contains(&said.number));
+        let mut said = said.by_ref().peekable();
+        let mut lines = Vec::new();
+        if said.peek().is_none_or(|said| said.number != from) {
+            lines.push("*** some lines are no longer kept".into());
         }
+        let mut bytes = 0;
+        for said in said.by_ref().take(limits::PAGE_LINES) {
+            lines.push(said.earlier(now, clock));
+            bytes += said.name.len() + said.text.len();
+            if bytes >= limits::PAGE {
+                break;
+            }
+        }
+        match said.next().map(|said| said.number) {
+            Some(from) => {
+                let room = room_no;
+                self.people[who].listing = Some(Listing::History { room, from, to });
+            }
+            None => lines.push("*** now:".into()),
+        }
+        lines.iter().for_each(|line| self.tell(who, line));
     }
 
     fn tell_stats(&mut self, who: Who) {

@@ -49,6 +49,12 @@ enum Listing {
     },
     Rooms,
     Bans,
+    /// What was said in a room, from this line on to before that, by their numbers.
+    History {
+        room: RoomNo,
+        from: u64,
+        to: u64,
+    },
 }
 
 #[derive(Debug)]
@@ -144,6 +150,8 @@ pub struct Model {
     names: HashMap<String, Who>,
     rooms: Vec<Room>,
     room_names: HashMap<String, RoomNo>,
+    /// What was said in public in rooms that are no more, by their names in small letters.
+    past: HashMap<String, VecDeque<Said>>,
     /// The rooms that may wait for somebody.
     waiting: Vec<RoomNo>,
     /// Those in which lines were published since the server last dealt with anybody's.
@@ -179,6 +187,7 @@ impl Model {
             names: HashMap::new(),
             rooms: Vec::new(),
             room_names: HashMap::new(),
+            past: HashMap::new(),
             waiting: Vec::new(),
             late: Vec::new(),
             lines: Lines::default(),

@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// What is counted with each line that is said again, in bytes, beside its name and text.
+const AROUND: usize = 32;
+
 /// How somebody goes out of a room.
 #[derive(Clone, Copy)]
 pub enum Going<'a> {
@@ -80,22 +83,28 @@ impl Model {
         if self.rooms[room_no].members.len() < limits::ANNOUNCED {
             self.publish(room_no, None, format!("*** {name} entered").as_bytes());
         }
-        self.replay(who, room_no, self.config.history);
+        self.replay(who, room_no);
         self.rooms[room_no].members.push(who);
     }
 
-    /// Somebody is told the last lines of a room.
-    pub(super) fn replay(&mut self, who: Who, room_no: RoomNo, count: usize) {
-        let said = &self.rooms[room_no].said;
-        if count == 0 || said.is_empty() {
+    /// Somebody is told the last lines of the room that they enter, as many as one may have unread.
+    fn replay(&mut self, who: Who, room_no: RoomNo) {
+        let (now, clock) = (self.now, self.clock);
+        let mut left = limits::REPLIES;
+        let fits = |said: &&Said| {
+            let length = said.name.len() + said.text.len() + AROUND;
+            let fits = length <= left;
+            left = left.saturating_sub(length);
+            fits
+        };
+        let newest = self.rooms[room_no].said.iter().rev();
+        let newest = newest.take(self.config.history).take_while(fits);
+        let lines: Vec<String> = newest.map(|said| said.earlier(now, clock)).collect();
+        if lines.is_empty() {
             return;
         }
-        let from = said.len().saturating_sub(count);
-        let (now, clock) = (self.now, self.clock);
-        let lines = said.iter().skip(from);
-        let lines: Vec<String> = lines.map(|said| said.earlier(now, clock)).collect();
         self.tell(who, "*** earlier:");
-        lines.iter().for_each(|line| self.tell(who, line));
+        lines.iter().rev().for_each(|line| self.tell(who, line));
         self.tell(who, "*** now:");
     }
 
@@ -117,7 +126,14 @@ impl Model {
         let room = &mut self.rooms[room_no];
         if room.members.is_empty() && room_no != LOBBY {
             room.is_gone = true;
-            self.room_names.remove(&room.name.to_ascii_lowercase());
+            let name = room.name.to_ascii_lowercase();
+            // What stands in the transcript anyway outlasts its room.
+            if self.config.records {
+                let mut said = std::mem::take(&mut room.said);
+                said.retain(|said| !said.is_private);
+                self.past.insert(name.clone(), said);
+            }
+            self.room_names.remove(&name);
         }
     }
 
@@ -133,9 +149,12 @@ impl Model {
 
     pub(super) fn open_room(&mut self, name: &str) -> RoomNo {
         self.met.rooms += 1;
-        self.rooms.push(Room::new(name));
+        let mut room = Room::new(name);
+        let lower = name.to_ascii_lowercase();
+        room.said = self.past.remove(&lower).unwrap_or_default();
+        self.rooms.push(room);
         let number = self.rooms.len() - 1;
-        self.room_names.insert(name.to_ascii_lowercase(), number);
+        self.room_names.insert(lower, number);
         number
     }
 

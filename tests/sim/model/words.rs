@@ -47,6 +47,8 @@ impl Clock {
 /// A line that was said in public.
 #[derive(Clone, Debug)]
 pub struct Said {
+    /// Grows with each line of a room.
+    pub number: u64,
     pub at: Millis,
     pub clock: Clock,
     pub is_action: bool,
