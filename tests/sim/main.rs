@@ -6,6 +6,8 @@
 mod journal;
 mod model;
 mod net;
+#[cfg(feature = "faults")]
+mod planted;
 mod rng;
 mod shrink;
 mod stage;

@@ -418,11 +418,7 @@ impl Model {
             return self.gap(who, count);
         }
         let next = stream.describe_next(&self.lines);
-        panic!(
-            "client {who} got {}, but next is {next} {:?}",
-            show(line),
-            self.messages.last()
-        );
+        panic!("client {who} got {}, but next is {next}", show(line));
     }
 
     /// It is told that it missed so many lines.
