@@ -1,5 +1,5 @@
 //! What does it cost to bring a line to many readers? `cargo bench` measures it: snug beside a floor,
-//! a loop that does nothing but send.
+//! a loop that does nothing but send; and with `cargo bench -- --peers all` beside servers of other makes.
 //!
 //! The server under test is a process of its own, alone on one core; this process is the load, on
 //! another. The first figure is the server's CPU for each delivered line, from the kernel's account of
@@ -9,24 +9,40 @@
 //!
 //! | part | owns |
 //! | --- | --- |
-//! | `plan` | the command line, the scenarios, how long each may take |
-//! | `run` | carrying the plan out, servers in turn |
-//! | `load`, `talk`, `stuck` | the scenarios: what is said, what must arrive, what is measured |
+//! | `plan`, `blocks` | the command line, the scenarios, how long each may take: of the two servers; of all |
+//! | `run`, `contest` | carrying these out, servers in turn |
+//! | `load`, `talk`, `rooms`, `stuck` | the scenarios: what is said, what must arrive, what is measured |
+//! | `scene`, `footprint` | any of these but the last; what a server is when it does nothing |
 //! | `crowd` | the sockets of the load |
-//! | `server`, `floor` | the servers: starting, asking the kernel, ending; the floor itself |
+//! | `peers` | the servers by what the load must know of them: how to start one, its protocol |
+//! | `server`, `guard`, `floor` | a running server: starting, asking the kernel, ending; the floor itself |
 //! | `machine` | cores, limits, the kernel's accounts |
-//! | `table`, `progress` | what is shown |
+//! | `table`, `progress` | what is shown of the two servers, and meanwhile |
+//! | `tally`, `record`, `demands`, `report` | what a comparison comes to, what it must come to, how it is shown |
 //!
-//! A server of another make is one more `server::Peer`.
+//! A server of another make is one more `peers::Peer`.
 
+#[path = "fanout/blocks.rs"]
+mod blocks;
+#[path = "fanout/contest.rs"]
+mod contest;
 #[path = "fanout/crowd.rs"]
 mod crowd;
+#[path = "fanout/demands.rs"]
+mod demands;
 #[path = "fanout/floor.rs"]
 mod floor;
+#[path = "fanout/footprint.rs"]
+mod footprint;
+#[path = "fanout/guard.rs"]
+mod guard;
 #[path = "fanout/load.rs"]
 mod load;
 #[path = "fanout/machine.rs"]
 mod machine;
+#[path = "fanout/peers.rs"]
+#[allow(dead_code)]
+mod peers;
 #[path = "fanout/plan.rs"]
 mod plan;
 #[path = "fanout/progress.rs"]
@@ -34,10 +50,13 @@ mod progress;
 #[path = "fanout/record.rs"]
 mod record;
 #[path = "fanout/report/mod.rs"]
-#[allow(dead_code)]
 mod report;
+#[path = "fanout/rooms.rs"]
+mod rooms;
 #[path = "fanout/run.rs"]
 mod run;
+#[path = "fanout/scene.rs"]
+mod scene;
 #[path = "fanout/server.rs"]
 mod server;
 #[path = "fanout/stuck.rs"]
@@ -46,6 +65,8 @@ mod stuck;
 mod table;
 #[path = "fanout/talk.rs"]
 mod talk;
+#[path = "fanout/tally.rs"]
+mod tally;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -54,16 +75,19 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 
+use contest::Contest;
 use machine::Cores;
+use peers::{Floor, OTHERS, Other, Peer, Snug};
 use plan::Options;
 use progress::Progress;
 use run::{Row, Runner};
-use server::{Floor, Peer, Snug};
+use tally::Tally;
 
-/// Hidden first arguments with which this program runs itself: as the floor, and as what a server's
-/// process is before it becomes the server.
+/// Hidden first arguments with which this program runs itself: as the floor, as what a server's process is
+/// before it becomes the server, and as what ends the servers that are left.
 const FLOOR_FLAG: &str = "--floor-server";
 const LAUNCH_FLAG: &str = "--launch";
+const GUARD_FLAG: &str = "--guard";
 /// `cargo bench` adds this; `cargo test` does not.
 const BENCH_FLAG: &str = "--bench";
 /// From so many percent of the time on, waiting for a core shows in the figures.
@@ -73,6 +97,7 @@ fn main() -> ExitCode {
     let mut arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     match arguments.first().and_then(|first| first.to_str()) {
         Some(FLOOR_FLAG) => return serve_floor(),
+        Some(GUARD_FLAG) => return guard::serve(),
         Some(LAUNCH_FLAG) => return server::launch(&arguments[1..]),
         _ => {}
     }
@@ -112,29 +137,23 @@ fn serve_floor() -> ExitCode {
 }
 
 fn measure(options: &Options) -> ExitCode {
-    if options.check {
-        report::check();
-    }
     let file_limit = machine::raise_file_limit();
     let cores = Cores::choose();
     if let Some(core) = cores.load {
         machine::pin(core);
     }
-    let peers: Vec<Box<dyn Peer>> = vec![
-        Box::new(Snug::new(
-            options.binary.clone(),
-            options.server_args.clone(),
-        )),
-        Box::new(Floor {
-            same_bytes: options.same_bytes,
-        }),
-    ];
+    if options.check {
+        report::check();
+    } else if !options.peers.is_empty() {
+        return verdict(compare(options, cores));
+    }
+    let peers: [Box<dyn Peer>; 2] = [snug(options), floor(options.same_bytes)];
     let mut runner = Runner {
         options,
         cores,
         peers: &peers,
         file_limit,
-        progress: Progress::new(),
+        progress: Progress::new(options.planned),
     };
     let rows = runner.run();
     runner.progress.end();
@@ -160,11 +179,120 @@ fn measure(options: &Options) -> ExitCode {
         .iter()
         .any(|requirement| !requirement.is_met());
     // An error is never a success; a time is a failure only where that was asked for.
-    if wrong || (options.gate && missed) {
-        ExitCode::FAILURE
-    } else {
+    let failed = wrong || (options.gate && missed);
+    verdict(!failed && (!options.check || protocols_are_spoken(options, cores)))
+}
+
+fn verdict(good: bool) -> ExitCode {
+    if good {
         ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
+}
+
+fn snug(options: &Options) -> Box<dyn Peer> {
+    let (binary, arguments) = (options.binary.clone(), options.server_args.clone());
+    Box::new(Snug::new(binary, arguments))
+}
+
+fn floor(same_bytes: bool) -> Box<dyn Peer> {
+    Box::new(Floor { same_bytes })
+}
+
+/// Measures servers of other makes beside snug and the floor, shows and writes what came of it, and says
+/// whether that is a success.
+fn compare(options: &Options, cores: Cores) -> bool {
+    let LineUp { peers, skipped } = line_up(options);
+    for (name, package) in &skipped {
+        eprintln!("skipped: {name} is not here; the Debian package {package} brings it");
+    }
+    let contest = contest(options, cores, &peers);
+    let versions: Vec<(&str, String)> = peers
+        .iter()
+        .map(|peer| (peer.name(), peer.version()))
+        .collect();
+    let version = |name: &str| {
+        let mut versions = versions.iter();
+        let known = versions.find(|(peer, _)| *peer == name);
+        known.map_or_else(String::new, |(_, version)| version.clone())
+    };
+    let records = contest.tally.records(version);
+    let facts = report::Facts {
+        date: machine::today(),
+        machine: machine::facts(cores),
+        command: options.command.clone(),
+        skipped,
+    };
+    let demands = demands::demands(&records);
+    // Whoever reads it may have gone (`| head`); the exit code tells all the same.
+    let _ = writeln!(
+        std::io::stdout(),
+        "{}\n{}\n{}",
+        report::text(&records, &facts),
+        demands::for_people(&demands),
+        disturbance(contest.progress.passed()),
+    );
+    match report::write(&records, &facts) {
+        Ok(paths) => {
+            let written = paths.iter().map(|path| path.display().to_string());
+            let written: Vec<String> = written.collect();
+            eprintln!("written: {}", written.join(", "));
+        }
+        Err(error) => {
+            eprintln!("cannot write the report: {error}");
+            return false;
+        }
+    }
+    let ours = |record: &record::Record| record.peer == demands::SNUG && record.fault.is_some();
+    let wrong = records.iter().any(ours);
+    let missed = demands.iter().any(|demand| !demand.is_met());
+    !(wrong || options.gate && missed)
+}
+
+/// A very short comparison with whatever is here, which fails if anything in it goes wrong.
+fn protocols_are_spoken(options: &Options, cores: Cores) -> bool {
+    let peers = line_up(options).peers;
+    let contest = contest(options, cores, &peers);
+    for fault in contest.tally.faults() {
+        eprintln!("wrong: {fault}");
+    }
+    let names: Vec<&str> = peers.iter().map(|peer| peer.name()).collect();
+    println!("Lines went through: {}", names.join("; "));
+    contest.tally.faults().next().is_none()
+}
+
+fn contest<'a>(options: &'a Options, cores: Cores, peers: &'a [Box<dyn Peer>]) -> Contest<'a> {
+    let mut contest = Contest {
+        options,
+        cores,
+        peers,
+        progress: Progress::new(options.planned),
+        tally: Tally::default(),
+    };
+    contest.run();
+    contest.progress.end();
+    contest
+}
+
+/// The servers of a comparison, snug first.
+struct LineUp {
+    peers: Vec<Box<dyn Peer>>,
+    /// Those that are not here, each with the Debian package that brings it.
+    skipped: Vec<(String, String)>,
+}
+
+fn line_up(options: &Options) -> LineUp {
+    let mut peers = vec![snug(options), floor(false), floor(true)];
+    let mut skipped = Vec::new();
+    let wanted = |other: &&Other| options.peers.contains(&other.name);
+    for other in OTHERS.iter().filter(wanted) {
+        match other.find() {
+            Some(peer) => peers.push(peer),
+            None => skipped.push((other.name.to_owned(), other.package.to_owned())),
+        }
+    }
+    LineUp { peers, skipped }
 }
 
 /// How to read the table, what was required, and on which machine it was made.

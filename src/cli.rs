@@ -13,9 +13,11 @@ use crate::server::Server;
 use crate::transcript::{self, Tail, Transcript};
 use crate::wire::clean::is_control;
 use crate::{hub, limits, listen, logger, system};
-use clap::builder::{FalseyValueParser, PossibleValuesParser, TypedValueParser};
+use clap::builder::{FalseyValueParser, PossibleValuesParser, Resettable, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use log::LevelFilter;
+use std::env;
+use std::ffi::OsStr;
 use std::io::Write as _;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -230,6 +232,7 @@ fn serve_command() -> Command {
                 .default_value("info")
                 .value_parser(log_level),
         )
+        .mut_args(without_empty_variable)
 }
 
 fn serve_config(args: &ArgMatches, file_limit: u64) -> Result<hub::Config, String> {
@@ -319,6 +322,7 @@ fn connect_command() -> Command {
                 .help("Exit with 1 when the connection is lost"),
         )
         .arg(flag("bell", "SNUG_BELL").help("Ring the terminal's bell when your name is said"))
+        .mut_args(without_empty_variable)
 }
 
 fn connect_config(args: &ArgMatches) -> Result<client::Config, String> {
@@ -367,6 +371,17 @@ fn flag(name: &'static str, env: &'static str) -> Arg {
         .hide_env_values(true)
         .action(ArgAction::SetTrue)
         .value_parser(FalseyValueParser::new())
+}
+
+/// Takes a variable that is empty for one that is not set. The help names it all the same.
+fn without_empty_variable(arg: Arg) -> Arg {
+    let is_empty = |name: &&OsStr| env::var_os(name).is_some_and(|value| value.is_empty());
+    let Some(name) = arg.get_env().filter(is_empty) else {
+        return arg;
+    };
+    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    let help = format!("{help} [env: {}]", name.display());
+    arg.env(Resettable::Reset).help(help)
 }
 
 /// The value of an option that has a default, and so always one.

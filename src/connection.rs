@@ -6,6 +6,7 @@ use crate::chat::{Listing, Origin, Reason};
 use crate::memory::{Held, Meter, block};
 use crate::pace::Bucket;
 use crate::wire::lines::Decoder;
+use crate::wire::stranger::Stranger;
 use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
 
@@ -23,6 +24,8 @@ pub enum Why {
     Dismissed(Reason),
     TooSlow,
     LineTooLong,
+    /// It speaks something else.
+    Stranger(Stranger),
     Full,
     TooManyFromAddress,
     /// There is no memory for one more.
@@ -45,6 +48,7 @@ impl fmt::Display for Why {
             Self::Dismissed(Reason::WrongPassword) => f.write_str("too many wrong passwords"),
             Self::TooSlow => f.write_str("too slow"),
             Self::LineTooLong => f.write_str("line too long"),
+            Self::Stranger(stranger) => write!(f, "it spoke {stranger}"),
             Self::Full => f.write_str("the server is full"),
             Self::TooManyFromAddress => f.write_str("too many from its address"),
             Self::NoMemory => f.write_str("no memory for one more"),
@@ -124,6 +128,8 @@ pub struct Connection<S> {
     pub listed: bool,
     /// A line without an end has rested long enough to count as one.
     pub rested: bool,
+    /// Its first line has not ended, nor shown that it speaks in lines.
+    pub is_new: bool,
     /// What it may still say, where its pace is limited.
     pub bucket: Bucket,
     input: Option<Box<Kept>>,
@@ -148,6 +154,7 @@ impl<S: Stream> Connection<S> {
             ended: false,
             rested: false,
             listed: false,
+            is_new: true,
             bucket: Bucket::default(),
             input: None,
         }

@@ -1,4 +1,4 @@
-//! Many connections to one server, in one thread: connecting, greeting, agreeing where everybody's
+//! Many connections to one server, in one thread: connecting, entering, agreeing where everybody's
 //! stream begins, and moving bytes.
 //!
 //! A `Crowd` owns sockets and knows nothing of what a stream ought to hold once it has begun: whoever
@@ -14,13 +14,14 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use socket2::{Domain, Socket, Type};
 
-use crate::server::Peer;
+use crate::peers::{Entering, Peer, Place, Role};
 
 /// Longest silence while something is still to come; after that the row is an error.
 pub const PATIENCE: Duration = Duration::from_secs(10);
-/// Connections that may wait for their greeting while the next ones are made: enough that the server
-/// never idles, below the accept queue of any of them.
-const UNGREETED: usize = 64;
+/// Longest time for everybody to enter.
+const ENTER_LIMIT: Duration = Duration::from_secs(30);
+/// How long a server may take to ask what it asks of every client.
+const ASK_LIMIT: Duration = Duration::from_secs(4);
 const EVENTS: usize = 1024;
 const READ_BYTES: usize = 64 * 1024;
 /// A reader that is to stop gets the smallest receive buffer that the kernel gives.
@@ -33,10 +34,28 @@ const SYNC: &[u8] = b"sync ";
 struct Client {
     stream: TcpStream,
     port: u16,
-    /// Bytes not yet judged: part of a line during the greeting and the agreement, then empty.
+    place: Place,
+    /// Whether the server has sent it anything.
+    heard: bool,
+    /// The next step of entering; `None` once it is in.
+    step: Option<usize>,
+    /// Bytes not yet judged: part of a line while entering and agreeing, then empty.
     inbox: Vec<u8>,
     /// What the kernel has not yet taken of what this client says.
     outbox: Vec<u8>,
+    /// Within the name that a server puts before a piece.
+    in_tag: bool,
+}
+
+impl Client {
+    /// Whether what the server sends it are lines.
+    fn listens(&self, peer: &dyn Peer) -> bool {
+        !(peer.is_bus() && self.place.role == Role::Publishes)
+    }
+
+    fn room(&self) -> usize {
+        self.place.room.unwrap_or(0)
+    }
 }
 
 pub struct Crowd {
@@ -44,17 +63,22 @@ pub struct Crowd {
     events: Events,
     clients: Vec<Client>,
     buffer: Vec<u8>,
-    /// From the first connect until the last greeting; `None` for servers that do not greet.
+    /// How many have not heard anything, and wait for it.
+    unheard: usize,
+    /// Names before pieces are taken out of what arrives: from the agreement on.
+    untag: bool,
+    /// From the first connect until the last is in; `None` for servers that do not greet.
     pub greeted_in: Option<Duration>,
 }
 
 impl Crowd {
-    /// Connects `count` clients in order; the `deaf` ones among them have tiny receive buffers and are
+    /// Connects `count` clients in order; the `deaf` one among them has a tiny receive buffer and is
     /// read no more once the crowd is in step.
     pub fn connect(
         server: SocketAddr,
         peer: &dyn Peer,
         count: usize,
+        place: impl Fn(usize) -> Place,
         deaf: Option<usize>,
     ) -> Result<Crowd, String> {
         let mut crowd = Crowd {
@@ -62,30 +86,42 @@ impl Crowd {
             events: Events::with_capacity(EVENTS),
             clients: Vec::with_capacity(count),
             buffer: vec![0; READ_BYTES],
+            unheard: 0,
+            untag: false,
             greeted_in: None,
         };
         let started = Instant::now();
-        let mut greeted = 0;
-        while greeted < count {
-            while crowd.clients.len() < count && crowd.clients.len() - greeted < UNGREETED {
+        let mut last_progress = started;
+        let mut entered = 0;
+        while entered < count {
+            let before = entered;
+            let limit = count.min(entered + peer.entering_at_once());
+            while crowd.clients.len() < limit && crowd.unheard < peer.unheard_at_once() {
                 let index = crowd.clients.len();
                 crowd
-                    .add(server, deaf == Some(index))
+                    .add(server, place(index), deaf == Some(index))
                     .map_err(|error| format!("connection {} of {count}: {error}", index + 1))?;
+                entered += usize::from(crowd.advance(peer, index)?);
             }
-            match peer.greeting() {
-                Some(greeting) => greeted += crowd.greetings(greeting)?,
-                None => greeted = crowd.clients.len(),
+            if entered < count {
+                entered += crowd.let_in(peer)?;
             }
-            if started.elapsed() > PATIENCE + Duration::from_micros(500) * count as u32 {
-                return Err(format!("only {greeted} of {count} connections greeted"));
+            if entered > before {
+                last_progress = Instant::now();
+            }
+            if last_progress.elapsed() > PATIENCE || started.elapsed() > ENTER_LIMIT {
+                let time = started.elapsed().as_secs_f64();
+                return Err(format!(
+                    "only {entered} of {count} were let in, in {time:.0} s"
+                ));
             }
         }
-        crowd.greeted_in = peer.greeting().map(|_| started.elapsed());
+        crowd.greeted_in = peer.greets().then(|| started.elapsed());
+        crowd.answer_asking(peer)?;
         Ok(crowd)
     }
 
-    fn add(&mut self, server: SocketAddr, deaf: bool) -> std::io::Result<()> {
+    fn add(&mut self, server: SocketAddr, place: Place, deaf: bool) -> std::io::Result<()> {
         let socket = Socket::new(Domain::for_address(server), Type::STREAM, None)?;
         socket.set_tcp_nodelay(true)?;
         if deaf {
@@ -101,57 +137,128 @@ impl Crowd {
         self.poll
             .registry()
             .register(&mut stream, token, interest)?;
+        self.unheard += 1;
         self.clients.push(Client {
             stream,
             port,
+            place,
+            heard: false,
+            step: Some(0),
             inbox: Vec::new(),
             outbox: Vec::new(),
+            in_tag: false,
         });
         Ok(())
     }
 
-    /// Waits until something has come and counts the greetings in it.
-    fn greetings(&mut self, greeting: &str) -> Result<usize, String> {
-        let mut lines = Vec::new();
-        self.lines(Duration::from_millis(20), |index, line| {
-            lines.push((index, line == greeting.as_bytes(), line.starts_with(b"***")));
-            Ok(())
-        })?;
-        let stray = lines.iter().find(|(_, greets, notice)| !greets && !notice);
-        match stray {
-            Some((index, ..)) => Err(format!("client {index} read a line before anybody spoke")),
-            None => Ok(lines.iter().filter(|(_, greets, _)| *greets).count()),
+    /// Takes a client as far into the room as what it has heard allows, and says whether that was all
+    /// the way.
+    fn advance(&mut self, peer: &dyn Peer, index: usize) -> Result<bool, String> {
+        let mut say = Vec::new();
+        let mut is_in = false;
+        let client = &mut self.clients[index];
+        while let Some(step) = client.step {
+            match peer.enter(&client.place, step, &client.inbox, &mut say) {
+                Entering::Waits => break,
+                Entering::Says => client.step = Some(step + 1),
+                Entering::In(heard) => {
+                    client.step = None;
+                    client.inbox.drain(..heard);
+                    is_in = true;
+                }
+            }
         }
+        if is_in && !client.heard {
+            client.heard = true;
+            self.unheard -= 1;
+        }
+        self.send(index, &say)?;
+        Ok(is_in)
     }
 
-    /// Lets `speakers` each say one line, waits until all others have read it, and answers what stood
-    /// before each speaker's text. After this, and nothing said since, every stream is drained: what
-    /// a server sends on entering lies before those lines.
+    /// Waits until something has come, and answers how many have got in by that.
+    fn let_in(&mut self, peer: &dyn Peer) -> Result<usize, String> {
+        let mut heard = Vec::new();
+        self.pump(Some(Duration::from_millis(20)), |index, bytes| {
+            heard.push((index, bytes.to_vec()));
+            Ok(())
+        })?;
+        let mut entered = 0;
+        for (index, bytes) in heard {
+            let client = &mut self.clients[index];
+            client.inbox.extend_from_slice(&bytes);
+            if !client.heard {
+                client.heard = true;
+                self.unheard -= 1;
+            }
+            entered += usize::from(self.advance(peer, index)?);
+            if self.clients[index].step.is_none() {
+                self.judge_inbox(peer, index, &mut |message| {
+                    judge_notice(peer, index, message)
+                })?;
+            }
+        }
+        Ok(entered)
+    }
+
+    /// Waits for what the server asks of every client, and lets them answer. If it does not ask, nothing
+    /// is amiss.
+    fn answer_asking(&mut self, peer: &dyn Peer) -> Result<(), String> {
+        let Some((question, answer)) = peer.asks() else {
+            return Ok(());
+        };
+        let started = Instant::now();
+        let mut asked = 0;
+        while asked < self.clients.len() && started.elapsed() < ASK_LIMIT {
+            let mut who = Vec::new();
+            self.messages(peer, Duration::from_millis(20), |index, message| {
+                if message == question {
+                    who.push(index);
+                }
+                Ok(())
+            })?;
+            asked += who.len();
+            for index in who {
+                self.send(index, answer)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets `speakers` each say one line, waits until all others of the room have read it, and answers
+    /// what stood before each speaker's text. After this, and nothing said since, every stream is drained:
+    /// what a server sends on entering lies before those lines.
     pub fn agree(&mut self, peer: &dyn Peer, speakers: &[usize]) -> Result<Vec<Vec<u8>>, String> {
         let mut names: Vec<Option<Vec<u8>>> = vec![None; speakers.len()];
-        let mut missing = speakers.len() * (self.clients.len() - 1);
+        let mut missing: usize = speakers
+            .iter()
+            .map(|&speaker| self.listeners(peer, speaker))
+            .sum();
         let mut queue: VecDeque<usize> = (0..speakers.len()).collect();
         let mut last_progress = Instant::now();
         while missing > 0 {
             // A few at a time: no server is to fall behind before anything is measured.
             for speaker in queue.drain(..queue.len().min(8)) {
                 let mut line = Vec::new();
-                peer.encode(&[SYNC, speaker.to_string().as_bytes()].concat(), &mut line);
+                let room = self.clients[speakers[speaker]].room();
+                let text = [SYNC, speaker.to_string().as_bytes()].concat();
+                peer.encode(room, &text, &mut line);
                 self.send(speakers[speaker], &line)?;
             }
             let before = missing;
-            self.lines(Duration::from_millis(1), |index, line| {
-                let Some(at) = memchr::memmem::find(line, SYNC) else {
-                    return judge_notice(index, line);
+            self.messages(peer, Duration::from_millis(1), |index, message| {
+                let Some(at) = memchr::memmem::find(message, SYNC) else {
+                    return judge_notice(peer, index, message);
                 };
-                let (name, number) = (&line[..at], &line[at + SYNC.len()..]);
-                let speaker: usize = parse(number).ok_or("a garbled first line")?;
+                let end = message.len() - peer.after_text();
+                let (name, number) = (&message[..at], message.get(at + SYNC.len()..end));
+                let speaker: usize = number.and_then(parse).ok_or("a garbled first line")?;
                 let known = names.get_mut(speaker).ok_or("a first line of nobody")?;
                 let known = known.get_or_insert_with(|| name.to_vec());
-                if speakers[speaker] == index || known != name {
+                if (speakers[speaker] == index && !peer.echoes()) || known != name {
                     return Err(format!(
                         "client {index} read {:?}",
-                        String::from_utf8_lossy(line)
+                        String::from_utf8_lossy(message)
                     ));
                 }
                 missing -= 1;
@@ -163,14 +270,32 @@ impl Crowd {
                 return Err(format!("{missing} first lines did not arrive"));
             }
         }
-        match self
-            .clients
-            .iter()
-            .position(|client| !client.inbox.is_empty())
-        {
-            Some(index) => Err(format!("client {index} read more than was said")),
-            None => Ok(names.into_iter().flatten().collect()),
+        let left = |client: &Client| client.listens(peer) && !client.inbox.is_empty();
+        if let Some(index) = self.clients.iter().position(left) {
+            return Err(format!("client {index} read more than was said"));
         }
+        self.untag = peer.tags_pieces();
+        Ok(names.into_iter().flatten().collect())
+    }
+
+    /// How many read what a client says.
+    fn listeners(&self, peer: &dyn Peer, speaker: usize) -> usize {
+        let own = self.clients[speaker].listens(peer) && !peer.echoes();
+        let room = self.clients[speaker].place.room;
+        // Of many rooms all have the same size, and everybody listens.
+        let all = match room {
+            Some(_) => self
+                .clients
+                .iter()
+                .filter(|client| client.place.room == room)
+                .count(),
+            None => self
+                .clients
+                .iter()
+                .filter(|client| client.listens(peer))
+                .count(),
+        };
+        all - usize::from(own)
     }
 
     /// Stops reading from a client: what comes for it stays in the kernel.
@@ -179,6 +304,25 @@ impl Crowd {
             .registry()
             .deregister(&mut self.clients[index].stream)
             .map_err(text)
+    }
+
+    /// How many clients the server has closed. What has come for the others is thrown away.
+    pub fn closed(&mut self) -> usize {
+        let mut closed = 0;
+        for client in &mut self.clients {
+            // A server may go on sending: no more than a good part of what a socket holds.
+            for _ in 0..64 {
+                match client.stream.read(&mut self.buffer) {
+                    Ok(read) if read > 0 => {}
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                    _ => {
+                        closed += 1;
+                        break;
+                    }
+                }
+            }
+        }
+        closed
     }
 
     pub fn port(&self, index: usize) -> u16 {
@@ -221,7 +365,12 @@ impl Crowd {
                     Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                     Err(error) => return Err(format!("client {index}: {error}")),
                 };
-                judge(index, &self.buffer[..read])?;
+                let kept = if self.untag {
+                    take_tags_out(&mut self.buffer[..read], &mut client.in_tag)
+                } else {
+                    read
+                };
+                judge(index, &self.buffer[..kept])?;
                 // Edge-triggered: what filled less than the buffer has emptied the socket.
                 if read < self.buffer.len() {
                     break;
@@ -231,41 +380,71 @@ impl Crowd {
         Ok(())
     }
 
-    /// As `pump`, by whole lines. Slower: for greeting and agreement only.
-    fn lines(
+    /// As `pump`, by whole messages, and only those of clients that listen. Slower: for entering and
+    /// agreement only.
+    fn messages(
         &mut self,
+        peer: &dyn Peer,
         timeout: Duration,
         mut judge: impl FnMut(usize, &[u8]) -> Result<(), String>,
     ) -> Result<(), String> {
-        let mut inboxes: Vec<(usize, Vec<u8>)> = Vec::new();
+        let mut heard: Vec<(usize, Vec<u8>)> = Vec::new();
         self.pump(Some(timeout), |index, bytes| {
-            inboxes.push((index, bytes.to_vec()));
+            heard.push((index, bytes.to_vec()));
             Ok(())
         })?;
-        for (index, bytes) in inboxes {
-            let mut inbox = std::mem::take(&mut self.clients[index].inbox);
-            inbox.extend_from_slice(&bytes);
-            let mut start = 0;
-            while let Some(length) = memchr::memchr(b'\n', &inbox[start..]) {
-                judge(index, &inbox[start..start + length])?;
-                start += length + 1;
-            }
-            inbox.drain(..start);
-            if !inbox.is_empty() {
-                self.clients[index].inbox = inbox;
-            }
+        for (index, bytes) in heard {
+            self.clients[index].inbox.extend_from_slice(&bytes);
+            self.judge_inbox(peer, index, &mut |message| judge(index, message))?;
+        }
+        Ok(())
+    }
+
+    fn judge_inbox(
+        &mut self,
+        peer: &dyn Peer,
+        index: usize,
+        judge: &mut dyn FnMut(&[u8]) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let mut inbox = std::mem::take(&mut self.clients[index].inbox);
+        let mut start = 0;
+        while let Some(length) = peer.message(&inbox[start..]) {
+            judge(&inbox[start..start + length])?;
+            start += length;
+        }
+        inbox.drain(..start);
+        if !inbox.is_empty() {
+            self.clients[index].inbox = inbox;
         }
         Ok(())
     }
 }
 
-/// A notice is no part of what is measured, unless it says that something was left out.
-fn judge_notice(index: usize, line: &[u8]) -> Result<(), String> {
-    let line = String::from_utf8_lossy(line);
-    if line.starts_with("*** ") && !line.contains("skipped") {
+/// A notice is no part of what is measured.
+fn judge_notice(peer: &dyn Peer, index: usize, message: &[u8]) -> Result<(), String> {
+    if peer.is_notice(message) {
         return Ok(());
     }
-    Err(format!("client {index} read {line:?}"))
+    let message = String::from_utf8_lossy(message);
+    Err(format!("client {index} read {message:?}"))
+}
+
+/// Takes `<name> ` out of `bytes` wherever it stands; texts hold no `<`. Answers how many bytes are left,
+/// which lie in front. `inside` says whether the last ones ended within a name.
+fn take_tags_out(bytes: &mut [u8], inside: &mut bool) -> usize {
+    let (mut from, mut kept) = (0, 0);
+    while from < bytes.len() {
+        let wanted = if *inside { b' ' } else { b'<' };
+        let found = memchr::memchr(wanted, &bytes[from..]).map(|at| from + at);
+        let end = found.unwrap_or(bytes.len());
+        if !*inside {
+            bytes.copy_within(from..end, kept);
+            kept += end - from;
+        }
+        *inside ^= found.is_some();
+        from = end + usize::from(found.is_some());
+    }
+    kept
 }
 
 fn write_some(stream: &mut TcpStream, bytes: &[u8]) -> Result<usize, String> {

@@ -5,10 +5,14 @@
 //! figure from `ps`, and the footer says so. Nothing here fails the run.
 
 use std::fs;
+use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// The Julian day of the first of January 1970.
+const EPOCH_DAY: i32 = 2_440_588;
 
 /// The core of the server under test and the core of the load; `None` where nothing is pinned.
 #[derive(Clone, Copy)]
@@ -189,11 +193,34 @@ pub fn unsent_bytes(server: u16, client: u16) -> Option<u64> {
     })
 }
 
+/// Whether somebody accepts connections there. By the kernel's table where there is one: a connection
+/// made to find out would be the server's first.
+pub fn listens(address: SocketAddr) -> bool {
+    const LISTENING: &str = "0A";
+    let Ok(table) = fs::read_to_string("/proc/net/tcp") else {
+        return TcpStream::connect(address).is_ok();
+    };
+    let port = format!(":{:04X}", address.port());
+    table.lines().any(|line| {
+        let mut fields = line.split_ascii_whitespace().skip(1);
+        fields.next().is_some_and(|local| local.ends_with(&port))
+            && fields.nth(1) == Some(LISTENING)
+    })
+}
+
 /// How long this process, ready to run, has waited for its core because others had it.
 pub fn waited_for_core() -> Option<Duration> {
     let text = fs::read_to_string("/proc/self/schedstat").ok()?;
     let waited = text.split_ascii_whitespace().nth(1)?.parse().ok()?;
     Some(Duration::from_nanos(waited))
+}
+
+/// The date by the machine's clock, in UTC: `2026-11-22`.
+pub fn today() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let days = now.map_or(0, |now| now.as_secs() / 86_400);
+    let date = time::Date::from_julian_day(EPOCH_DAY + days as i32);
+    date.map_or_else(|_| String::new(), |date| date.to_string())
 }
 
 /// One line on the machine: a figure means little without it.

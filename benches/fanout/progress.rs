@@ -6,15 +6,18 @@ use std::time::{Duration, Instant};
 
 pub struct Progress {
     started: Instant,
+    /// How long the whole will take, about.
+    expected: Duration,
     terminal: bool,
     /// Rows that have been named where nothing can be rewritten.
     named: Vec<String>,
 }
 
 impl Progress {
-    pub fn new() -> Progress {
+    pub fn new(expected: Duration) -> Progress {
         Progress {
             started: Instant::now(),
+            expected,
             terminal: stderr().is_terminal(),
             named: Vec::new(),
         }
@@ -26,17 +29,23 @@ impl Progress {
 
     pub fn show(&mut self, scenario: &str, readers: usize, server: &str, repeat: usize) {
         let row = format!("{scenario}, {readers} connections");
-        let seconds = self.passed().as_secs();
+        let time = self.time();
         // Progress that cannot be written is no reason to stop.
         if self.terminal {
-            let _ = write!(
-                stderr(),
-                "\r\x1b[K[{seconds:>2} s] {row}: {server}, {}",
-                repeat + 1
-            );
+            let _ = write!(stderr(), "\r\x1b[K[{time}] {row}: {server}, {}", repeat + 1);
         } else if !self.named.contains(&row) {
-            let _ = writeln!(stderr(), "[{seconds:>2} s] {row}");
+            let _ = writeln!(stderr(), "[{time}] {row}");
             self.named.push(row);
+        }
+    }
+
+    /// What has passed and what is left, about.
+    fn time(&self) -> String {
+        let passed = self.passed();
+        let clock = |time: Duration| format!("{}:{:02}", time.as_secs() / 60, time.as_secs() % 60);
+        match self.expected.checked_sub(passed) {
+            Some(left) => format!("{}, {} left", clock(passed), clock(left)),
+            None => format!("{}, soon done", clock(passed)),
         }
     }
 

@@ -5,15 +5,13 @@
 //! connections while the other is measured (a server with nothing to do sleeps); else each turn
 //! connects anew.
 
-use std::time::{Duration, Instant};
-
-use crate::load::{Latencies, Reached, Setup, Slice, Stage, latencies, record};
+use crate::load::{Latencies, Setup, Slice, latencies};
 use crate::machine::Cores;
+use crate::peers::Peer;
 use crate::plan::{Group, Kind, Options};
 use crate::progress::Progress;
-use crate::server::{Peer, Server};
+use crate::scene::Scene;
 use crate::stuck::{Pair, Turn};
-use crate::talk::Talk;
 
 /// Files that a process needs besides its sockets.
 const SPARE_FILES: usize = 64;
@@ -81,12 +79,22 @@ impl Runner<'_> {
             }
             return rows;
         }
+        if matches!(group.kinds[0], Kind::Rooms(_)) {
+            for entry in rows.iter_mut().flat_map(|row| &mut row.entries) {
+                let peer = self.peers.iter().find(|peer| peer.name() == entry.server);
+                if peer.is_some_and(|peer| !peer.has_rooms()) {
+                    entry.skipped = Some("it has no rooms".to_owned());
+                }
+            }
+        }
         let together = self.fits(clients * self.peers.len());
         let mut scenes: Vec<Option<Scene>> = self.peers.iter().map(|_| None).collect();
         for (repeat, peer, index) in self.order(group, together) {
             let row = &mut rows[index];
             let entry = &mut row.entries[peer];
-            if entry.error.is_some() || (repeat > 0 && self.progress.passed() > self.options.limit)
+            if entry.error.is_some()
+                || entry.skipped.is_some()
+                || (repeat > 0 && self.progress.passed() > self.options.limit)
             {
                 continue;
             }
@@ -157,10 +165,7 @@ impl Runner<'_> {
         let line_bytes = self.options.line_bytes;
         let scene = match scene {
             Some(scene) => scene,
-            None => scene.insert(match kind {
-                Kind::Talk(_) => Scene::Talk(Talk::build(peer, self.cores, readers, line_bytes)?),
-                _ => Scene::Fan(Stage::build(peer, self.cores, readers, line_bytes, false)?),
-            }),
+            None => scene.insert(Scene::build(kind, peer, self.cores, readers, line_bytes)?),
         };
         if kind == Kind::Idle {
             entry.take_setup(scene.setup());
@@ -282,56 +287,5 @@ fn relate_to_floor(row: &mut Row) {
             .zip(&floor.cpu)
             .map(|(own, floor)| own / floor)
             .collect();
-    }
-}
-
-/// A server with its connections, for the scenarios that load it.
-enum Scene {
-    Fan(Stage),
-    Talk(Talk),
-}
-
-impl Scene {
-    fn server(&mut self) -> &mut Server {
-        match self {
-            Scene::Fan(stage) => &mut stage.server,
-            Scene::Talk(talk) => &mut talk.server,
-        }
-    }
-
-    fn setup(&self) -> Setup {
-        match self {
-            Scene::Fan(stage) => stage.setup,
-            Scene::Talk(talk) => talk.setup,
-        }
-    }
-
-    fn closed(&mut self, peer: &dyn Peer, kind: Kind, time: Duration) -> Result<Slice, String> {
-        match (self, kind) {
-            (Scene::Fan(stage), Kind::Lines(batch)) => stage.closed(peer, batch, time),
-            (Scene::Talk(talk), Kind::Talk(under_way)) => talk.closed(peer, under_way, time),
-            _ => Err("a scenario without its scene".to_owned()),
-        }
-    }
-
-    fn open(
-        &mut self,
-        peer: &dyn Peer,
-        kind: Kind,
-        rate: f64,
-        time: Duration,
-        latencies: &mut Latencies,
-    ) -> Result<(), String> {
-        match (self, kind) {
-            (Scene::Fan(stage), Kind::Lines(batch)) => {
-                stage.open(peer, batch, rate, time, |due, reached| {
-                    if reached == Reached::All {
-                        record(latencies, due, Instant::now());
-                    }
-                })
-            }
-            (Scene::Talk(talk), Kind::Talk(_)) => talk.open(peer, rate, time, latencies),
-            _ => Err("a scenario without its scene".to_owned()),
-        }
     }
 }

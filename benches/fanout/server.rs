@@ -1,124 +1,32 @@
-//! A server under test: how it is started, what its bytes look like, what the kernel says it has used,
-//! and that it always ends.
+//! A server under test: how it is started, what the kernel says it has used, and that it always ends.
 //!
-//! `Peer` is all that the load needs to know of a server's protocol; a further server is one more
-//! `Peer`. `Server` is a running process of one.
+//! `Server` is a running process of a `Peer`.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{Read, Seek};
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::io::{self, Read, Seek};
+use std::net::{SocketAddr, TcpListener};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::LAUNCH_FLAG;
+use crate::guard;
 use crate::machine::{self, Cores};
-use crate::{FLOOR_FLAG, LAUNCH_FLAG, floor};
+use crate::peers::{CONFIGURATION, DIRECTORY, PORT, Peer};
 
 /// How long a server may take until it says where it listens.
 const START_LIMIT: Duration = Duration::from_secs(5);
+/// Below what systems take for outgoing connections.
+const PORTS: Range<u16> = 20_000..30_000;
 /// How long a server is left alone before its account is read: the kernel adds up a process's time
 /// when that goes to sleep, and its turn ends a little later than the last reader has its line.
 const SETTLE: Duration = Duration::from_millis(2);
-
-/// A kind of server: how to start it and how lines look on its wire.
-pub trait Peer {
-    fn name(&self) -> &str;
-
-    /// The program and its arguments. It must listen on 127.0.0.1, on a port of its own choice, and
-    /// write `listening on 127.0.0.1:PORT` to standard error.
-    fn command(&self) -> Vec<OsString>;
-
-    /// The first line that every client gets, if any.
-    fn greeting(&self) -> Option<&str>;
-
-    /// What a client writes to say `text`, appended to `out`.
-    fn encode(&self, text: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(text);
-        out.push(b'\n');
-    }
-
-    /// What the others then read. `sender` is what stood before the text in that client's first line:
-    /// servers differ in the names they give, but may not change them during a run.
-    fn deliver(&self, sender: &[u8], text: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(sender);
-        out.extend_from_slice(text);
-        out.push(b'\n');
-    }
-}
-
-pub struct Snug {
-    pub binary: PathBuf,
-    pub arguments: Vec<String>,
-}
-
-impl Snug {
-    /// With no limit on the rate, where this build knows one: the load is one client that says much.
-    pub fn new(binary: PathBuf, mut arguments: Vec<String>) -> Snug {
-        let help = Command::new(&binary).args(["serve", "--help"]).output();
-        let knows_rate =
-            help.is_ok_and(|help| String::from_utf8_lossy(&help.stdout).contains("--rate "));
-        let bare = arguments.iter().any(|argument| argument == "--bare");
-        if knows_rate && !bare && !arguments.iter().any(|argument| argument == "--rate") {
-            arguments.extend(["--rate".to_owned(), "off".to_owned()]);
-        }
-        Snug { binary, arguments }
-    }
-}
-
-impl Peer for Snug {
-    fn name(&self) -> &str {
-        "snug"
-    }
-
-    fn command(&self) -> Vec<OsString> {
-        let mut command = vec![self.binary.clone().into_os_string()];
-        command.extend(["serve", "--listen", "127.0.0.1:0"].map(OsString::from));
-        command.extend(self.arguments.iter().map(OsString::from));
-        command
-    }
-
-    fn greeting(&self) -> Option<&str> {
-        let bare = self.arguments.iter().any(|argument| argument == "--bare");
-        (!bare).then_some("Welcome to this chatroom!")
-    }
-}
-
-/// The floor, as it is or with lines made as long as snug's become by their names.
-pub struct Floor {
-    pub same_bytes: bool,
-}
-
-impl Peer for Floor {
-    fn name(&self) -> &str {
-        if self.same_bytes {
-            "floor, same bytes"
-        } else {
-            "floor"
-        }
-    }
-
-    fn command(&self) -> Vec<OsString> {
-        vec![
-            std::env::current_exe().unwrap_or_default().into_os_string(),
-            FLOOR_FLAG.into(),
-        ]
-    }
-
-    fn greeting(&self) -> Option<&str> {
-        Some(floor::GREETING)
-    }
-
-    fn encode(&self, text: &[u8], out: &mut Vec<u8>) {
-        if self.same_bytes {
-            out.extend_from_slice(b"<127.0.0.1:40000> ");
-        }
-        out.extend_from_slice(text);
-        out.push(b'\n');
-    }
-}
 
 /// A running server. Its process ends with this value, and with the benchmark however that ends.
 pub struct Server {
@@ -127,6 +35,8 @@ pub struct Server {
     /// be the load's, and would hold the server up when full.
     /// The file has no name any more, so nothing of it stays behind.
     log: File,
+    /// Where it runs, with its configuration.
+    directory: PathBuf,
     pub address: SocketAddr,
     /// Resident memory before the first connection.
     pub resident_at_start: Option<u64>,
@@ -136,9 +46,16 @@ impl Server {
     pub fn start(peer: &dyn Peer, cores: Cores) -> Result<Server, String> {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
-        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("fanout-{}-{number}.log", std::process::id()));
+        let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("fanout-{}-{number}", std::process::id()));
         let say = |error| format!("cannot start {}: {error}", peer.name());
+        fs::create_dir_all(&directory).map_err(say)?;
+        let port = if peer.announces_port() {
+            0
+        } else {
+            free_port().map_err(say)?
+        };
+        let path = directory.join("log");
         let stderr = File::create(&path).map_err(say)?;
         let log = File::open(&path).map_err(say)?;
         fs::remove_file(&path).map_err(say)?;
@@ -147,40 +64,45 @@ impl Server {
             .map_or_else(|| "-".to_owned(), |core| core.to_string());
         let child = Command::new(std::env::current_exe().map_err(say)?)
             .args([LAUNCH_FLAG, &std::process::id().to_string(), &core])
-            .args(peer.command())
+            .args(command_of(peer, port, &directory).map_err(say)?)
+            .current_dir(&directory)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(stderr)
             .spawn()
             .map_err(say)?;
-        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        guard::watch(child.id());
         let mut server = Server {
             child,
             log,
-            address,
+            directory,
+            address: SocketAddr::from(([127, 0, 0, 1], port)),
             resident_at_start: None,
         };
-        server.address = server.wait_for_address(peer.name())?;
+        server.address = server.wait_for_address(peer)?;
         server.settle();
         server.resident_at_start = machine::resident_of(server.child.id());
         Ok(server)
     }
 
-    fn wait_for_address(&mut self, name: &str) -> Result<SocketAddr, String> {
-        let started = Instant::now();
+    fn wait_for_address(&mut self, peer: &dyn Peer) -> Result<SocketAddr, String> {
+        let (name, started) = (peer.name(), Instant::now());
         while started.elapsed() < START_LIMIT {
             let said = self.said();
-            if let Some(address) = said.lines().find_map(address_in) {
-                return Ok(address);
+            let announced = said.lines().find_map(address_in);
+            match announced.filter(|_| peer.announces_port()) {
+                Some(address) => return Ok(address),
+                None if !peer.announces_port() && machine::listens(self.address) => {
+                    return Ok(self.address);
+                }
+                None => {}
             }
             if self.has_ended() {
                 return Err(format!("{name} did not start: {}", last_line(&said)));
             }
             sleep(Duration::from_millis(2));
         }
-        Err(format!(
-            "{name} did not say where it listens within {START_LIMIT:?}"
-        ))
+        Err(format!("{name} did not listen within {START_LIMIT:?}"))
     }
 
     /// CPU used so far, in nanoseconds, once the server has come to rest.
@@ -192,6 +114,27 @@ impl Server {
     pub fn resident(&self) -> Option<u64> {
         self.settle();
         machine::resident_of(self.child.id())
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Stops it, connections and all, so that it takes nothing of its core while others are measured.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+        self.settle();
+    }
+
+    fn signal(&self, signal: Signal) {
+        // One that has ended shows that by what it no longer does.
+        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process(pid, signal);
+        }
     }
 
     fn settle(&self) {
@@ -225,7 +168,45 @@ impl Drop for Server {
         // Either may fail only because the process has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        guard::forget(self.child.id());
+        // What cannot be removed lies among other things that are built, and is in nobody's way.
+        let _ = fs::remove_dir_all(&self.directory);
     }
+}
+
+/// The peer's command with everything filled in, and its configuration written.
+fn command_of(peer: &dyn Peer, port: u16, directory: &Path) -> io::Result<Vec<OsString>> {
+    let path = directory.join("configuration");
+    let fill_in = |text: &str| {
+        text.replace(PORT, &port.to_string())
+            .replace(DIRECTORY, &directory.to_string_lossy())
+            .replace(CONFIGURATION, &path.to_string_lossy())
+    };
+    if let Some(text) = peer.configuration() {
+        fs::write(&path, fill_in(text))?;
+    }
+    let words = peer.command().into_iter();
+    Ok(words
+        .map(|word| {
+            word.to_str()
+                .map_or(word.clone(), |word| fill_in(word).into())
+        })
+        .collect())
+}
+
+/// A port that nobody uses, outside of the range from which the load's own connections take theirs.
+fn free_port() -> io::Result<u16> {
+    static TRIED: AtomicUsize = AtomicUsize::new(0);
+    // Two benchmarks at once begin in different places.
+    let first = std::process::id() as usize * 64;
+    for _ in 0..PORTS.len() {
+        let next = first + TRIED.fetch_add(1, Ordering::Relaxed);
+        let port = PORTS.start + (next % PORTS.len()) as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err(io::Error::other("no port is free"))
 }
 
 /// The address after `listening on` in a line of a server's log.
@@ -257,7 +238,7 @@ pub fn launch(arguments: &[OsString]) -> ExitCode {
     }
     #[cfg(target_os = "linux")]
     {
-        use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+        use rustix::process::{getppid, set_parent_process_death_signal};
         let _ = set_parent_process_death_signal(Some(Signal::KILL));
         // The parent may have gone before the kernel was asked to tell of it.
         let alive = getppid().map(|pid| pid.as_raw_nonzero().to_string());

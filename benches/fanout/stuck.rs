@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use crate::load::{Latencies, Reached, Slice, Stage, latencies, record};
 use crate::machine::Cores;
-use crate::server::Peer;
+use crate::peers::Peer;
+use crate::server::Server;
 
 /// More than a reader may fall behind by default (`--backlog 1M`) and than the kernel holds besides.
 const FLOOD_BYTES: usize = 1_500_000;
@@ -47,8 +48,9 @@ impl Pair {
         let stuck = Stage::build(peer, cores, readers, line_bytes, true)?;
         let mut pair = Pair { well, stuck };
         pair.stuck.stop_last()?;
+        let line_bytes = FLOOD_LINE.min(peer.longest_text());
         for stage in [&mut pair.well, &mut pair.stuck] {
-            stage.flood(peer, FLOOD_BYTES, FLOOD_LINE, FLOOD_BATCH)?;
+            stage.flood(peer, FLOOD_BYTES, line_bytes, FLOOD_BATCH)?;
         }
         pair.check_stuck()?;
         Ok(pair)
@@ -63,6 +65,25 @@ impl Pair {
         }
         self.check_stuck()?;
         Ok(Turn { well, stuck })
+    }
+
+    /// The CPU for a line to each of the others, against none stuck, under closed load of one line at a time:
+    /// `time` with each server, in spells as above.
+    pub fn cost(&mut self, peer: &dyn Peer, time: Duration) -> Result<f64, String> {
+        let cost = |stage: &mut Stage| -> Result<f64, String> {
+            Ok(stage.closed(peer, 1, time / SPELLS)?.cpu_per_line())
+        };
+        let (mut well, mut stuck) = (0.0, 0.0);
+        for _ in 0..SPELLS {
+            well += cost(&mut self.well)?;
+            stuck += cost(&mut self.stuck)?;
+        }
+        self.check_stuck()?;
+        Ok(stuck / well)
+    }
+
+    pub fn servers(&self) -> [&Server; 2] {
+        [&self.well.server, &self.stuck.server]
     }
 
     /// The kernel must hold something that the reader does not take, and by far not all that was said:

@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 use crate::crowd::{Crowd, PATIENCE, parse};
 use crate::load::{Latencies, Setup, Slice, connect, record};
 use crate::machine::Cores;
-use crate::server::{Peer, Server};
+use crate::peers::{Peer, Place, Role};
+use crate::server::Server;
 
 /// The client that only listens. It joins first: servers tend to serve in that order, and what it has
 /// read is what the others' lines are compared with.
@@ -33,7 +34,7 @@ const SPIN: Duration = Duration::from_millis(2);
 pub struct Talk {
     pub server: Server,
     pub setup: Setup,
-    crowd: Crowd,
+    pub crowd: Crowd,
     book: Book,
     /// What stands before the text of each talker. Talker `n` is client `n + 1`.
     names: Vec<Vec<u8>>,
@@ -48,13 +49,22 @@ impl Talk {
         talkers: usize,
         line_bytes: usize,
     ) -> Result<Talk, String> {
-        let (server, mut crowd, setup) = connect(peer, cores, talkers + 1, None)?;
+        let place = |client| Place {
+            client,
+            room: None,
+            role: if client == WITNESS {
+                Role::Reads
+            } else {
+                Role::Talks
+            },
+        };
+        let (server, mut crowd, setup) = connect(peer, cores, talkers + 1, place, None)?;
         // The last to come first: when all have heard that one, all are there to hear the others.
         let last = crowd.agree(peer, &[talkers])?;
         let others: Vec<usize> = (1..talkers).collect();
         let mut names = crowd.agree(peer, &others)?;
         names.extend(last);
-        let book = Book::new(talkers, line_bytes.max(SPEAKER_DIGITS + LINE_DIGITS));
+        let book = Book::new(peer, talkers, line_bytes.max(SPEAKER_DIGITS + LINE_DIGITS));
         Ok(Talk {
             server,
             setup,
@@ -102,10 +112,10 @@ impl Talk {
                 said += 1;
             }
             // Slots that come free together are filled together: the readers are read first.
-            self.wait_for_one_less(|_| {})?;
+            self.wait_for_one_less(peer, |_| {})?;
         }
         while self.book.under_way > 0 {
-            self.wait_for_one_less(|_| {})?;
+            self.wait_for_one_less(peer, |_| {})?;
         }
         Ok(said)
     }
@@ -127,19 +137,19 @@ impl Talk {
                 if left.is_zero() {
                     break;
                 }
-                self.pump(left.saturating_sub(SPIN), &mut done)?;
+                self.pump(peer, left.saturating_sub(SPIN), &mut done)?;
             }
             self.say(peer, due)?;
         }
         while self.book.under_way > 0 {
-            self.wait_for_one_less(&mut done)?;
+            self.wait_for_one_less(peer, &mut done)?;
         }
         Ok(())
     }
 
-    /// Of each line: the other talkers and the witness.
+    /// Of each line: the other talkers and the witness, and who said it where that gets it back.
     fn readers(&self) -> u64 {
-        self.names.len() as u64
+        self.names.len() as u64 + u64::from(self.book.echoes)
     }
 
     /// The next person says one line.
@@ -148,18 +158,22 @@ impl Talk {
         self.next_speaker = (speaker + 1) % self.names.len();
         self.said.clear();
         let text = self.book.next_text(speaker);
-        peer.encode(&text, &mut self.said);
+        peer.encode(0, &text, &mut self.said);
         let mut line = Vec::with_capacity(self.names[speaker].len() + text.len() + 1);
-        peer.deliver(&self.names[speaker], &text, &mut line);
+        peer.deliver(0, &self.names[speaker], &text, &mut line);
         self.book.said(speaker, line, due);
         self.crowd.send(speaker + 1, &self.said)
     }
 
-    fn wait_for_one_less(&mut self, mut done: impl FnMut(Instant)) -> Result<(), String> {
+    fn wait_for_one_less(
+        &mut self,
+        peer: &dyn Peer,
+        mut done: impl FnMut(Instant),
+    ) -> Result<(), String> {
         let before = self.book.under_way;
         let (mut progress, mut last_progress) = (self.book.progress, Instant::now());
         while self.book.under_way == before {
-            self.pump(Duration::from_millis(100), &mut done)?;
+            self.pump(peer, Duration::from_millis(100), &mut done)?;
             if self.book.progress != progress {
                 (progress, last_progress) = (self.book.progress, Instant::now());
             } else if last_progress.elapsed() > PATIENCE {
@@ -171,10 +185,15 @@ impl Talk {
         Ok(())
     }
 
-    fn pump(&mut self, wait: Duration, mut done: impl FnMut(Instant)) -> Result<(), String> {
+    fn pump(
+        &mut self,
+        peer: &dyn Peer,
+        wait: Duration,
+        mut done: impl FnMut(Instant),
+    ) -> Result<(), String> {
         let book = &mut self.book;
         self.crowd.pump(Some(wait), |client, bytes| match client {
-            WITNESS => book.witnessed(bytes, &mut done),
+            WITNESS => book.witnessed(peer, bytes, &mut done),
             _ => book.received(client - 1, bytes, &mut done),
         })
     }
@@ -199,6 +218,10 @@ struct Book {
     /// Talkers who have read beyond what the witness has.
     ahead: Vec<usize>,
     text_bytes: usize,
+    /// What follows the text in a message.
+    after_text: usize,
+    /// Whether who says a line reads it too.
+    echoes: bool,
     under_way: usize,
     /// Counts what arrives, to tell slow from stalled.
     progress: u64,
@@ -229,7 +252,7 @@ struct Reader {
 }
 
 impl Book {
-    fn new(talkers: usize, text_bytes: usize) -> Book {
+    fn new(peer: &dyn Peer, talkers: usize, text_bytes: usize) -> Book {
         Book {
             unseen: (0..talkers).map(|_| VecDeque::new()).collect(),
             count: vec![0; talkers],
@@ -241,6 +264,8 @@ impl Book {
             part: Vec::new(),
             ahead: Vec::new(),
             text_bytes,
+            after_text: peer.after_text(),
+            echoes: peer.echoes(),
             under_way: 0,
             progress: 0,
         }
@@ -260,13 +285,18 @@ impl Book {
     }
 
     /// Takes what the witness has read into the expected stream, line by line.
-    fn witnessed(&mut self, bytes: &[u8], mut done: impl FnMut(Instant)) -> Result<(), String> {
+    fn witnessed(
+        &mut self,
+        peer: &dyn Peer,
+        bytes: &[u8],
+        mut done: impl FnMut(Instant),
+    ) -> Result<(), String> {
         self.progress += 1;
         let mut part = std::mem::take(&mut self.part);
         part.extend_from_slice(bytes);
         let mut start = 0;
-        while let Some(length) = memchr::memchr(b'\n', &part[start..]) {
-            let line = &part[start..=start + length];
+        while let Some(length) = peer.message(&part[start..]) {
+            let line = &part[start..start + length];
             self.appear(line)?;
             start += line.len();
         }
@@ -293,7 +323,9 @@ impl Book {
         let start = self.base + self.log.len() as u64;
         self.log.extend_from_slice(line);
         let end = start + line.len() as u64;
-        self.readers[speaker].own.push_back((start, end));
+        if !self.echoes {
+            self.readers[speaker].own.push_back((start, end));
+        }
         self.marks.push_back(Mark {
             end,
             missing: self.readers.len(),
@@ -306,7 +338,7 @@ impl Book {
 
     /// Who said a line, by the digits at the start of its text.
     fn speaker_of(&self, line: &[u8]) -> Option<usize> {
-        let text = &line[line.len().checked_sub(self.text_bytes + 1)?..];
+        let text = &line[line.len().checked_sub(self.text_bytes + self.after_text)?..];
         parse(&text[..SPEAKER_DIGITS]).filter(|&speaker| speaker < self.readers.len())
     }
 
@@ -336,10 +368,7 @@ impl Book {
             }
             let start = (reader.at - self.base) as usize;
             if rest[..length] != self.log[start..start + length] {
-                return Err(format!(
-                    "reader {index} read {:?}, not what others did",
-                    shown(rest)
-                ));
+                return Err("readers differ in which line comes next".to_owned());
             }
             reader.at += length as u64;
             rest = &rest[length..];

@@ -18,8 +18,8 @@ mod tests;
 mod time;
 
 pub use crate::limits::Millis;
-pub use bans::Place;
-pub use event::{Command, Event, Figures, Notice, Origin, Reason, Said};
+pub use bans::{Door, Place};
+pub use event::{Command, Deed, Event, Figures, Notice, Origin, Reason, Said, Who};
 pub use history::Line;
 pub use listing::Listing;
 pub use rooms::{LOBBY, LOBBY_ID};
@@ -168,6 +168,7 @@ impl Chat {
             emit(Event::Dismiss {
                 person: id,
                 reason: Reason::Banned,
+                name: "",
             });
         } else if self.settings.password.is_some() && !is_own(origin) {
             self.visitors.insert(id, Visitor { origin, wrong: 0 });
@@ -219,10 +220,11 @@ impl Chat {
             Command::Stats => emit(Event::Report { to: id }),
             Command::Help(topic) => help::answer(id, topic, emit),
             Command::Quit(text) => {
-                self.depart(id, text, emit);
+                let gone = self.remove(id, Going::Leaves(text), emit);
                 emit(Event::Dismiss {
                     person: id,
                     reason: Reason::Quit,
+                    name: gone.as_ref().map_or("", |gone| self.told(gone)),
                 });
             }
             Command::Pass(_) => emit(tell(id, Notice::NoPassword)),
@@ -298,6 +300,30 @@ impl Chat {
         self.person(id).map(|person| &*person.name)
     }
 
+    /// Somebody, for the log; `None` if they are not in.
+    pub fn known(&self, id: PersonId) -> Option<Who<'_>> {
+        let person = self.person(id)?;
+        Some(Who {
+            origin: person.origin,
+            name: self.told(person),
+        })
+    }
+
+    /// What somebody is called, unless that says no more than their address does.
+    fn told<'a>(&self, person: &'a Person) -> &'a str {
+        match person.is_named || self.settings.hide_addresses {
+            true => &person.name,
+            false => "",
+        }
+    }
+
+    /// Has a deed of somebody who is here noted.
+    fn note(&self, id: PersonId, deed: Deed<'_>, emit: &mut impl FnMut(Event<'_>)) {
+        if let Some(who) = &self.known(id) {
+            emit(Event::Note { who, deed });
+        }
+    }
+
     /// Greets somebody, gives them a name, and puts them into the lobby.
     fn let_in(
         &mut self,
@@ -326,17 +352,20 @@ impl Chat {
         self.enter(id, LOBBY_ID, now, emit);
     }
 
-    /// Takes somebody out of all rooms, each of which hears how, and forgets them.
-    fn remove(&mut self, id: PersonId, going: Going<'_>, emit: &mut impl FnMut(Event<'_>)) {
-        let Some(person) = self.person(id) else {
-            return;
-        };
+    /// Takes somebody, who is given back, out of all rooms, each of which hears how, and forgets them.
+    fn remove(
+        &mut self,
+        id: PersonId,
+        going: Going<'_>,
+        emit: &mut impl FnMut(Event<'_>),
+    ) -> Option<Person> {
+        let person = self.person(id)?;
         let rooms: Vec<RoomId> = person.rooms().collect();
         for room in rooms {
             self.leave(id, room, going, emit);
         }
         self.names.remove(id, name_of(&self.people, id));
-        self.people[id as usize] = None;
+        self.people[id as usize].take()
     }
 
     /// Puts somebody into a room. It hears of it, and they hear what was said there.

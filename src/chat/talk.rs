@@ -83,6 +83,9 @@ impl Chat {
             return emit(tell(id, Notice::NameTaken(name)));
         }
         self.names.remove(id, name_of(&self.people, id));
+        if name_of(&self.people, id) != name {
+            self.note(id, Deed::Renamed(name), emit);
+        }
         let Some(person) = self.people.get_mut(id as usize).and_then(Option::as_mut) else {
             return;
         };
@@ -211,6 +214,7 @@ impl Chat {
             emit(tell(id, Notice::Key { room, key }));
         }
         if !was_in {
+            self.note(id, Deed::Entered(&self.rooms.get(room).name), emit);
             self.enter(id, room, now, emit);
         }
     }

@@ -11,6 +11,8 @@ struct Audience {
     told: Vec<String>,
     /// What would stand in a transcript.
     records: Vec<String>,
+    /// What the log is told.
+    notes: Vec<String>,
     /// Somebody who does not read.
     deaf: Option<PersonId>,
 }
@@ -75,12 +77,18 @@ impl Audience {
                     "{room} is not empty"
                 );
             }
-            Event::Dismiss { person, reason } => {
+            Event::Note { who, deed } => self.notes.push(format!("{who}: {deed:?}")),
+            Event::Dismiss {
+                person,
+                reason,
+                name,
+            } => {
                 assert!(
                     self.seats.iter().all(|&(seat, _)| seat != person),
                     "{person} is still in a room"
                 );
                 self.tell(person, format!("({reason:?})").as_bytes());
+                self.notes.push(format!("{name}: {reason:?}"));
             }
         }
     }
@@ -1259,4 +1267,74 @@ fn long_lines_come_a_few_at_a_time_and_newcomers_get_no_more_than_replies_may_be
         .map(|piece| piece.matches(&line).count())
         .sum();
     assert_eq!(all, limits::HISTORY);
+}
+
+#[test]
+fn the_log_is_told_who_decides_about_others_and_who_goes_where() {
+    let mut world = World::new(Settings {
+        password: Some("sesame".into()),
+        admin_password: Some("root".into()),
+        ..settings()
+    });
+    let mut check = |id: PersonId, line: &str, expected: &[&str]| {
+        if line.is_empty() {
+            world.arrive(id, from("10.0.0.1", 1_000 + id as u16));
+        } else {
+            world.say(id, line);
+        }
+        world.now.ticks += limits::TRY_MEMORY * 2;
+        assert_eq!(
+            std::mem::take(&mut world.audience.notes),
+            expected,
+            "{line}"
+        );
+    };
+    for id in 0..3 {
+        check(id, "", &[]);
+        let wrong = format!("10.0.0.1:{}: Wrong(Server)", 1_000 + id);
+        check(id, "/pass semolina", &[&wrong]);
+        check(id, "/pass sesame", &[]);
+    }
+    check(0, "/nick alice", &["10.0.0.1:1000: Renamed(\"alice\")"]);
+    check(0, "/nick alice", &[]);
+    check(
+        0,
+        "/nick Alice",
+        &["10.0.0.1:1000 (alice): Renamed(\"Alice\")"],
+    );
+    check(1, "/nick bob", &["10.0.0.1:1001: Renamed(\"bob\")"]);
+    check(0, "hello", &[]);
+    check(0, "/msg bob hello", &[]);
+    check(1, "/kick alice", &[]);
+    check(0, "/admin toor", &["10.0.0.1:1000 (Alice): Wrong(Admin)"]);
+    check(0, "/admin root", &["10.0.0.1:1000 (Alice): BecameAdmin"]);
+    check(
+        0,
+        "/join den x",
+        &["10.0.0.1:1000 (Alice): Entered(\"#den\")"],
+    );
+    check(1, "/join den y", &["10.0.0.1:1001 (bob): Wrong(Room)"]);
+    check(
+        1,
+        "/join den x",
+        &["10.0.0.1:1001 (bob): Entered(\"#den\")"],
+    );
+    check(0, "/part", &["10.0.0.1:1000 (Alice): Entered(\"#lobby\")"]);
+    check(
+        0,
+        "/wall ho",
+        &["10.0.0.1:1000 (Alice): SpokeToAll(\"ho\")"],
+    );
+    let banned = "10.0.0.1:1000 (Alice): Banned { whom: \"10.9.0.1\", text: \"spam\" }";
+    check(0, "/ban 10.9.0.1 spam", &[banned]);
+    check(
+        0,
+        "/unban 10.9.0.1",
+        &["10.0.0.1:1000 (Alice): Unbanned(\"10.9.0.1\")"],
+    );
+    check(0, "/unban 10.9.0.1", &[]);
+    let thrown = "10.0.0.1:1000 (Alice): ThrewOut { name: \"bob\", text: \"\" }";
+    check(0, "/kick bob", &[thrown, "bob: Kicked"]);
+    check(0, "/quit", &["Alice: Quit"]);
+    check(2, "/quit", &[": Quit"]);
 }

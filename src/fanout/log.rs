@@ -26,7 +26,7 @@ pub struct Log {
     chunks: VecDeque<Chunk>,
     /// Behind the last line.
     end: Cursor,
-    /// What a chunk holds, unless a single line is longer.
+    /// A chunk that holds so much, or more by a part of its last line, is full.
     chunk_size: usize,
     /// The memory of all `chunks`' bytes.
     own: usize,
@@ -86,8 +86,8 @@ impl Log {
     /// Appends one line of at most `length` bytes. `write` appends it to what it is given, with its
     /// newline and no other. Whether a chunk was begun for it.
     pub fn append(&mut self, length: usize, write: impl FnOnce(&mut Vec<u8>)) -> bool {
-        let fits = |chunk: &Chunk| chunk.bytes.len() + length <= self.chunk_size;
-        let begins = !self.chunks.back().is_some_and(fits);
+        let has_room = |chunk: &Chunk| chunk.bytes.len() < self.chunk_size;
+        let begins = !self.chunks.back().is_some_and(has_room);
         if begins {
             self.chunks.push_back(Chunk {
                 start: self.end,
@@ -99,10 +99,11 @@ impl Log {
         };
         let (size, capacity) = (chunk.bytes.len(), chunk.bytes.capacity());
         if size + length > capacity {
+            // Its last line fits exactly: room for the next, which has none, would be memory that nobody counts as
+            // lines.
             let doubled = (size + length).next_power_of_two().max(SMALLEST);
-            chunk
-                .bytes
-                .reserve_exact(doubled.min(self.chunk_size.max(size + length)) - size);
+            let room = doubled.min(self.chunk_size).max(size + length);
+            chunk.bytes.reserve_exact(room - size);
         }
         write(&mut chunk.bytes);
         debug_assert_eq!(
@@ -232,5 +233,31 @@ impl Log {
             .map(|chunk| block(chunk.bytes.capacity()));
         assert_eq!(own.sum::<usize>(), self.own, "chunks are miscounted");
         assert_eq!(self.held.bytes(), self.footprint());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_length_of_a_line_wastes_memory() {
+        for length in [1, 50, 511, 4_096, 5_500, 9_000, 16_384, 20_000, 50_000] {
+            let mut log = Log::new(16 << 10, &Meter::default());
+            for _ in 0..100 {
+                log.append(length, |bytes| {
+                    bytes.resize(bytes.len() + length - 1, b'x');
+                    bytes.push(b'\n');
+                });
+                log.check_invariants();
+                // What the newest chunk has left.
+                assert!(
+                    log.memory() <= log.len() + (8 << 10),
+                    "{length}: {} bytes for {}",
+                    log.memory(),
+                    log.len()
+                );
+            }
+        }
     }
 }

@@ -218,10 +218,7 @@ impl Fanout {
             return;
         }
         self.drop_queue(id);
-        if reader(&mut self.readers, id).given_up {
-            // Its number may be another's before the list is taken.
-            self.too_slow.retain(|&gone| gone != id);
-        }
+        self.forgive(id);
         self.readers[id as usize] = None;
     }
 
@@ -313,22 +310,24 @@ impl Fanout {
     pub fn cut(&mut self, id: ReaderId) {
         self.finish_line(id);
         self.unseat(id);
-        let unfinished = match reader(&mut self.readers, id)
-            .queue
-            .as_ref()
-            .and_then(|queue| queue.front())
-        {
+        let queue = reader(&mut self.readers, id).queue.as_ref();
+        let unfinished = match queue.and_then(|queue| queue.front()) {
             Some(Segment::Bytes { bytes, written, .. })
                 if *written > 0 && bytes[*written - 1] != b'\n' =>
             {
-                let rest = &bytes[*written..];
+                // With the last byte that is written: who is cut off once more must be seen to be inside a line.
+                let rest = &bytes[*written - 1..];
                 rest[..memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1)].to_vec()
             }
             _ => Vec::new(),
         };
         self.drop_queue(id);
-        reader(&mut self.readers, id).given_up = false;
-        self.send(id, &unfinished);
+        self.forgive(id);
+        if !unfinished.is_empty() {
+            let reader = reader(&mut self.readers, id);
+            self::queue(reader, &self.meter).push_front(unfinished, 1);
+            mark_due(reader, id, &mut self.due);
+        }
     }
 
     /// Whether anything is still to be written to the reader.
@@ -499,6 +498,14 @@ impl Fanout {
                 feed.trailing.retain(|&trailing| trailing != id);
                 touch(feed, *feed_id, &mut self.touched);
             }
+        }
+    }
+
+    /// Takes a reader off the list of those given up: what was to come of it has come. Its number may be another's
+    /// before the list is taken.
+    fn forgive(&mut self, id: ReaderId) {
+        if std::mem::take(&mut reader(&mut self.readers, id).given_up) {
+            self.too_slow.retain(|&listed| listed != id);
         }
     }
 

@@ -305,6 +305,8 @@ fn close_gives_up_whoever_is_too_far_behind() {
     );
     // A bus has no line for a gap, so it closes where others are told.
     check(bare(Slow::Skip), "+a a:0 #24 . xa .", "a; a too slow");
+    // Cut off once more, where nothing of the line's rest was taken in between.
+    check(close, "+a #1 . a:0 a:70 #2 . xa . xa . a:* .", "a 1-3");
     // Gone before anybody asks who is too slow: its number may be another's by then.
     check(close, "+a a:0 #1 . #24 ~a +a .", "a");
 }

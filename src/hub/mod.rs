@@ -11,6 +11,7 @@
 
 mod ceiling;
 mod ending;
+mod journal;
 mod post;
 mod rate;
 mod reading;

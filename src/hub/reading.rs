@@ -3,6 +3,9 @@
 //! Owns who is read from, how much of it in a turn, and who must wait.
 
 use super::*;
+use crate::wire::stranger::{self, Verdict};
+use crate::wire::telnet;
+use std::borrow::Cow;
 
 impl<S: Stream> Hub<S> {
     /// Reads from whoever is ready, each its share, until the turn has published enough.
@@ -52,6 +55,7 @@ impl<S: Stream> Hub<S> {
         if std::mem::take(&mut connection.rested) && !connection.readable && input.unread.is_empty()
         {
             // Had the line gone on, it would not have rested.
+            connection.is_new = false;
             if let Some(line) = input.decoder.finish(self.framing) {
                 input.listing = self.line(id, &line);
             }
@@ -73,6 +77,10 @@ impl<S: Stream> Hub<S> {
 
     /// Deals with the lines in `bytes`, as many as may be for now; the rest becomes the input's `unread`.
     fn lines(&mut self, id: Id, input: &mut Input, bytes: &[u8]) {
+        if self.connections[id as usize].is_new && self.is_stranger(id, input, bytes) {
+            input.decoder = Default::default();
+            return;
+        }
         let mut rest = bytes;
         while let Some(item) = input.decoder.next(&mut rest, self.framing) {
             match item {
@@ -98,11 +106,39 @@ impl<S: Stream> Hub<S> {
                 break;
             }
         }
+        if rest.is_empty()
+            && !self.config.bare
+            && let Some(answer) = telnet::answer(bytes)
+        {
+            self.spend(id, 1);
+            self.post.fanout.send(id, answer);
+        }
         input.unread = rest.to_vec();
         if input.decoder.is_dropping() {
             // A line without an end is no way around the pace.
             self.spend(id, (bytes.len() / self.config.max_line) as u64);
         }
+    }
+
+    /// Whether a connection's first line, as far as it has come, is of another protocol. Then it is told so, and ends:
+    /// nothing that it sends is relayed.
+    fn is_stranger(&mut self, id: Id, input: &Input, bytes: &[u8]) -> bool {
+        if self.config.bare {
+            return false;
+        }
+        let end = memchr::memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1);
+        let line = match input.decoder.begun() {
+            [] => Cow::Borrowed(&bytes[..end]),
+            begun => Cow::Owned([begun, &bytes[..end]].concat()),
+        };
+        let verdict = stranger::judge(&line);
+        self.connections[id as usize].is_new = verdict == Verdict::Unsure;
+        if let Verdict::Stranger(stranger) = verdict {
+            let sentence = plain::refusal(&stranger.sentence());
+            self.post.fanout.send(id, &sentence);
+            self.end(id, Why::Stranger(stranger));
+        }
+        matches!(verdict, Verdict::Stranger(_))
     }
 
     /// Puts the input back, sees to the end of the stream, and decides when the next share comes.
@@ -182,8 +218,8 @@ impl<S: Stream> Hub<S> {
 
     /// Sees those out whom the rules have dismissed.
     pub(super) fn see_to_dismissed(&mut self) {
-        while let Some((id, reason)) = self.post.dismissed.pop() {
-            self.end(id, Why::Dismissed(reason));
+        while let Some((id, reason, name)) = self.post.dismissed.pop() {
+            self.end_as(id, &name, Why::Dismissed(reason));
         }
     }
 

@@ -233,8 +233,14 @@ impl Server {
             reopens |= signal == SIGHUP;
             stops |= signal != SIGHUP;
         }
-        if let Some(transcript) = self.transcript.as_mut().filter(|_| reopens) {
-            transcript.reopen();
+        if reopens {
+            match &mut self.transcript {
+                Some(transcript) => {
+                    log::info!("a hangup signal: opening the transcript anew");
+                    transcript.reopen();
+                }
+                None => log::info!("a hangup signal: there is no transcript to open anew"),
+            }
         }
         // Two that come together, as from a terminal and a supervisor, are one.
         if !stops {

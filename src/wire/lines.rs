@@ -88,6 +88,11 @@ impl Decoder {
         !self.partial.is_empty()
     }
 
+    /// What has come of a line whose end has not.
+    pub fn begun(&self) -> &[u8] {
+        &self.partial
+    }
+
     /// Whether the stream stands at the beginning of a line.
     pub fn is_idle(&self) -> bool {
         self.partial.is_empty() && !self.dropping

@@ -1,20 +1,36 @@
 //! The plain line protocol, for people with nothing but `nc` (contract, section 2).
 //!
 //! Lines to [`Command`]s, and events to lines. What comes in is cleaned here, so that everything behind
-//! is clean; what goes out is one line with its newline.
+//! is clean, and freed from what a telnet client says to its like; what goes out is one line with its newline.
 
-use super::clean;
+use super::{clean, telnet};
 use crate::chat::names::{ALSO, Fault};
 use crate::chat::{Command, Figures, LOBBY, Line, Millis, Moment, Notice, Said, Wall};
 use crate::limits;
 use time::{OffsetDateTime, UtcOffset};
 
+/// A line of exactly this leaves.
+const QUIT: &[u8] = b"quit";
+
 /// Reads one line, without its end. `scratch` is used where the line had to be cleaned.
 pub fn parse<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Command<'a> {
-    if line == b"quit" {
-        return Command::Quit("");
+    match clean::as_plain(line) {
+        Some(_) if line == QUIT => Command::Quit(""),
+        Some(text) => parse_text(text),
+        None => {
+            let line = telnet::strip(line);
+            if *line == *QUIT {
+                return Command::Quit("");
+            }
+            scratch.clear();
+            clean::append(scratch, &line);
+            // `append` writes whole characters only.
+            parse_text(str::from_utf8(scratch).unwrap_or_default())
+        }
     }
-    let text = clean::clean(line, scratch);
+}
+
+fn parse_text(text: &str) -> Command<'_> {
     match text.strip_prefix('/') {
         None => Command::Say(text),
         Some(literal) if literal.starts_with('/') => Command::Say(literal),
@@ -417,6 +433,13 @@ mod tests {
             (b"/whoami", Command::Unknown("whoami")),
             (b"/m\x1be waves", Command::Act("waves")),
             (b"\x1b]0;x\x07\xff", Command::Say("]0;x\u{FFFD}")),
+            (b"\xff\xfb\x1f/nick a", Command::Nick("a")),
+            (
+                b"\xff\xf4\xff\xfd\x06hello\xff\xff",
+                Command::Say("hello\u{FFFD}"),
+            ),
+            (b"\xff\xf4\xff\xfd\x06quit", Command::Quit("")),
+            (b"\x1bquit", Command::Say("quit")),
         ] {
             assert_eq!(parse(line, &mut Vec::new()), expected, "{line:?}");
         }

@@ -168,7 +168,12 @@ impl Server {
     }
 
     /// [`Self::start`] by a `command` of [`snug`] or [`snug_after`].
-    pub fn start_as(mut command: Command, options: &[&str]) -> Self {
+    pub fn start_as(command: Command, options: &[&str]) -> Self {
+        Self::start_into(command, options, Stdio::null())
+    }
+
+    /// [`Self::start_as`] with that standard output.
+    pub fn start_into(mut command: Command, options: &[&str], stdout: impl Into<Stdio>) -> Self {
         let listeners = options.iter().filter(|option| **option == "-l").count();
         command.arg("serve").args(options);
         if listeners == 0 {
@@ -176,7 +181,7 @@ impl Server {
         }
         raise_own_file_limit();
         let mut child = command
-            .stdout(Stdio::null())
+            .stdout(stdout)
             .stderr(Stdio::piped())
             .spawn()
             .expect("snug starts");

@@ -23,6 +23,11 @@ impl Growth {
         Self::of(server, |pid| kib(pid, "VmHWM:"))
     }
 
+    /// Of the memory in use that is its own: what it allocated, not what of its program was read from the disk.
+    pub fn of_own(server: &Server) -> Self {
+        Self::of(server, |pid| kib(pid, "RssAnon:"))
+    }
+
     fn of(server: &Server, measure: fn(u32) -> Option<u64>) -> Self {
         let pid = server.pid();
         Self {
@@ -32,14 +37,21 @@ impl Growth {
         }
     }
 
+    /// How much it is by now, in KiB; 0 where the system does not tell.
+    pub fn now(&self) -> u64 {
+        let now = (self.measure)(self.pid);
+        now.zip(self.before)
+            .map_or(0, |(now, before)| now.saturating_sub(before))
+    }
+
     /// Checks that it is less than so many KiB.
     #[track_caller]
     pub fn expect_below(&self, limit: u64) {
-        let (Some(before), Some(now)) = (self.before, (self.measure)(self.pid)) else {
+        let Some(before) = self.before else {
             eprintln!("skipped: this system does not tell how much memory a process has");
             return;
         };
-        let growth = now.saturating_sub(before);
+        let growth = self.now();
         assert!(growth < limit, "from {before} KiB by {growth} KiB");
     }
 }

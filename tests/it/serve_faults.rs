@@ -1,7 +1,7 @@
 //! What machines, networks and people do to a server, and that it serves on.
 
 use crate::harness::{Client, Folder, Server, WELCOME, numbered, snug, snug_after, until};
-use crate::kernel::{self, Growth};
+use crate::kernel::Growth;
 use std::fs::{self, File};
 use std::io::Read;
 use std::process::Stdio;
@@ -96,50 +96,6 @@ fn resets_in_the_middle_of_a_broadcast_cost_nobody_a_line() {
         assert!(heard == batch.as_bytes(), "{}", heard.escape_ascii());
     }
     server.wait_log_lines(" left: ", 200);
-}
-
-#[test]
-fn coming_and_going_leaves_nothing_behind() {
-    let server = Server::start(&[]);
-    let [mut stays] = server.room();
-    let come_and_go = |number: usize| {
-        for n in 0..number {
-            let mut client = server.connect();
-            match n % 4 {
-                0 => {}
-                1 => client.send("half a line"),
-                2 => client.say("a line"),
-                _ => {
-                    client.reset();
-                    continue;
-                }
-            }
-            drop(client);
-        }
-    };
-    let settle = |stays: &mut Client| {
-        // People are let in in order, so after this one nobody is still to come.
-        drop(server.join());
-        until("all but one have left", || {
-            let log = server.log_lines();
-            let count = |what| log.iter().filter(|line| line.contains(what)).count();
-            count(" came") == count(" left: ") + 1
-        });
-        stays.sync();
-    };
-    come_and_go(500);
-    settle(&mut stays);
-    let growth = Growth::of_resident(&server);
-    let descriptors = kernel::descriptors(server.pid());
-    for _ in 0..9 {
-        come_and_go(500);
-        settle(&mut stays);
-    }
-    growth.expect_below(256);
-    until("the descriptors are closed", || {
-        kernel::descriptors(server.pid()) <= descriptors
-    });
-    check_serves_beside(&server, &mut stays);
 }
 
 #[test]

@@ -119,6 +119,7 @@ fn simulate(first: u64, events: usize) {
         met.renamed,
         met.rooms,
         met.messages,
+        met.strangers,
         met.most_people as u64 / 101,
     ];
     assert!(done < 200_000 || !all.contains(&0), "too tame: {met:?}");
@@ -138,6 +139,7 @@ impl AddAssign for Met {
         self.renamed += new.renamed;
         self.rooms += new.rooms;
         self.messages += new.messages;
+        self.strangers += new.strangers;
         self.most_people = self.most_people.max(new.most_people);
     }
 }

@@ -235,11 +235,24 @@ pub fn garbage(rng: &mut Rng, most: usize) -> Vec<u8> {
                 rng.pick(&["é", "\u{85}", "世", "\u{202e}", "\u{feff}", "🍺"])
                     .bytes(),
             ),
-            3 => bytes.extend([0xE2, 0x82]),
+            3 => bytes.extend(rng.pick(&[[0xE2, 0x82], [0xFF, 0xFB], [0xFF, 0xFA], [0xFF, 0xFF]])),
             4 => bytes.push(b'\r'),
             _ => bytes.push(b'x'),
         }
     }
     bytes.retain(|&byte| byte != b'\n');
     bytes
+}
+
+/// What comes from those who have the wrong port.
+pub fn stranger(rng: &mut Rng) -> &'static [u8] {
+    rng.pick(&[
+        b"\x16\x03\x01\x02\0\x01\0\x01\n",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"*1\r\n$4\r\nPING\r\n",
+        b"*\0AAAAAAAAAA",
+        b"GET / HTTP/1.12\r\n",
+        b"HELLO\n",
+    ])
 }

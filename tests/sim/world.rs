@@ -240,6 +240,9 @@ impl World {
             let from = origin.to_string();
             self.note(Happening::Connect { who, from, mood });
             let mut unsent = VecDeque::new();
+            if self.rng.one_in(30) {
+                unsent.extend(talk::stranger(&mut self.rng));
+            }
             if self.config.password.is_some() && !self.rng.one_in(4) {
                 unsent.extend(format!("/pass {}\n", talk::PASSWORD).bytes());
             }

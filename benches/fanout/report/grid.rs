@@ -168,7 +168,8 @@ fn spread(row: &Row, metric: Metric) -> Option<String> {
 }
 
 fn state(row: &Row) -> State {
-    let words = row.faults().join("; ");
+    // A server's last words may be several lines; here they are to stay in theirs.
+    let words = row.faults().join("; ").replace(char::is_control, " ");
     if words.is_empty() {
         State::Well
     } else if row.records.iter().all(|record| record.fault.is_some()) {

@@ -236,7 +236,32 @@ fn colours(pick: fn(&'static str, &'static str) -> &'static str) -> String {
     out
 }
 
+/// How much lighter the lighter of two colours is, as the web's guidelines for accessible content reckon.
+fn contrast(left: &str, right: &str) -> f64 {
+    let channel = |hex: &str| {
+        let value = f64::from(u8::from_str_radix(hex, 16).expect("two digits")) / 255.0;
+        match value {
+            ..=0.04045 => value / 12.92,
+            _ => ((value + 0.055) / 1.055).powf(2.4),
+        }
+    };
+    let light = |colour: &str| {
+        0.2126 * channel(&colour[1..3])
+            + 0.7152 * channel(&colour[3..5])
+            + 0.0722 * channel(&colour[5..7])
+            + 0.05
+    };
+    let ratio = light(left) / light(right);
+    ratio.max(1.0 / ratio)
+}
+
 pub fn check() {
+    let (_, _, papers) = INKS[0];
+    let (light_paper, dark_paper) = papers.split_once(' ').expect("two");
+    for (light, dark) in COLOURS {
+        assert!(contrast(light, light_paper) >= 4.5, "{light}");
+        assert!(contrast(dark, dark_paper) >= 4.5, "{dark}");
+    }
     assert_eq!(LABEL.cut("short", 100.0), "short");
     let cut = LABEL.cut("a very long fault that does not end", 100.0);
     assert!(cut.ends_with('…') && LABEL.width(&cut) <= 100.0);

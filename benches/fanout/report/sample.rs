@@ -78,7 +78,7 @@ fn costs(all: &mut Vec<Record>, load: Load) {
         let slow = peer == "threads.py" || peer == "ncat";
         if slow && readers > SLOW_LIMIT {
             let words = match peer {
-                "threads.py" => "closed 8,977 readers & <stopped>: \"can't start new thread\"",
+                "threads.py" => "closed 8,977 readers & <stopped>: \"can't start\nnew thread\"",
                 _ => "lost 12 lines",
             };
             all.push(fault(index, load, "cpu_ns_per_line", words));

@@ -5,12 +5,12 @@ use snug::chat::{
     Chat, Command, Event, LOBBY_ID, Listing, Moment, Notice, Origin, PersonId, RoomId, Settings,
     Wall,
 };
-use snug::wire::plain;
+use snug::wire::{clean, plain};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// So many people may be here at once.
-const PEOPLE: usize = 8;
+const PEOPLE: usize = 5;
 const NAMES: [&str; 12] = [
     "a",
     "A",
@@ -58,14 +58,16 @@ pub fn chat(data: &[u8]) {
         match world.seen.here.contains(&id) {
             false => world.arrive(id, origin(&mut draw)),
             true if draw.below(16) == 0 => world.depart(id, &draw.text()),
-            true if draw.flag() => {
-                let length = draw.below(60);
+            true if draw.below(4) == 0 => {
+                let length = draw.below(40);
                 let mut scratch = Vec::new();
                 world.command(id, plain::parse(draw.take(length), &mut scratch), 3);
             }
             true => {
-                let text = draw.text();
-                world.command(id, command(&mut draw, &text), 1);
+                let somebody = world.chat.name(draw.below(PEOPLE) as PersonId);
+                let name = somebody.unwrap_or(draw.pick(&NAMES)).to_owned();
+                let text = clean::cleaned(draw.take(5));
+                world.command(id, command(&mut draw, &name, &text), 1);
             }
         }
         world.check();
@@ -103,14 +105,14 @@ fn origin(draw: &mut Draw<'_>) -> Origin {
 }
 
 /// One of the commands, whose arguments are often what others use too.
-fn command<'a>(draw: &mut Draw<'_>, text: &'a str) -> Command<'a> {
+fn command<'a>(draw: &mut Draw<'_>, name: &'a str, text: &'a str) -> Command<'a> {
     let kind = draw.below(24);
-    let (name, room, word) = (draw.pick(&NAMES), draw.pick(&ROOMS), draw.pick(&WORDS));
+    let (room, word) = (draw.pick(&ROOMS), draw.pick(&WORDS));
     match kind {
         0 => Command::Say(text),
         1 => Command::Act(text),
         2 => Command::Msg { name, text },
-        3 | 4 => Command::Nick(name),
+        3 | 4 => Command::Nick(draw.pick(&NAMES)),
         5..=7 => Command::Join {
             room,
             key: word,
@@ -300,6 +302,7 @@ impl Seen {
                     "{event:?}"
                 );
             }
+            Event::Note { .. } => {}
             Event::Dismiss { person, .. } => {
                 assert!(self.here.remove(&person), "{event:?}");
                 assert!(

@@ -91,7 +91,7 @@ impl World {
     fn step(&mut self, draw: &mut Draw<'_>) {
         let id = draw.below(READERS);
         let reader = id as ReaderId;
-        let verb = draw.below(16);
+        let verb = draw.below(18);
         if !self.peers[id].is_here {
             self.fanout.add(reader);
             self.peers[id] = Peer {
@@ -138,6 +138,13 @@ impl World {
                     self.publish(self.peers[id].feed, Some(id), 8);
                 }
                 self.flush();
+            }
+            13 if !self.is_patient => self.cut(id),
+            14 if !self.is_patient => {
+                let logs: Vec<_> = self.fanout.logs().collect();
+                for (feed, held) in logs {
+                    assert!(self.fanout.shed(feed) < held);
+                }
             }
             _ => {
                 let length = [8, 60, 200, 2_000][draw.below(4)];
@@ -238,12 +245,17 @@ impl World {
         for id in self.fanout.take_too_slow() {
             let can_skip = self.settings.slow != Slow::Close && self.settings.gap.is_some();
             assert!(!can_skip && !self.is_patient, "{id} is given up");
-            self.fanout.cut(id);
-            self.lost = true;
-            let peer = &mut self.peers[id as usize];
-            (peer.is_cut, peer.feed) = (true, None);
-            peer.due.truncate(usize::from(!peer.partial.is_empty()));
+            self.cut(id as usize);
         }
+    }
+
+    /// Only the line that a reader is in may still come.
+    fn cut(&mut self, id: usize) {
+        self.fanout.cut(id as ReaderId);
+        self.lost = true;
+        let peer = &mut self.peers[id];
+        (peer.is_cut, peer.feed) = (true, None);
+        peer.due.truncate(usize::from(!peer.partial.is_empty()));
     }
 
     /// What a reader makes of what it got.
@@ -314,8 +326,19 @@ impl World {
                 "nobody is behind"
             );
         }
-        assert_eq!(self.fanout.memory(), 0);
+        let (logs, queues) = (self.fanout.logs().count(), self.fanout.queues().count());
+        assert_eq!((logs, queues), (0, 0));
         assert_eq!(self.fanout.delivered(), self.delivered);
         assert!(self.lost || self.fanout.skipped() == self.skipped);
+        for id in 0..READERS as ReaderId {
+            if self.peers[id as usize].is_here {
+                self.fanout.remove(id);
+            }
+        }
+        for feed in self.feeds {
+            self.fanout.close(feed);
+        }
+        self.flush();
+        assert_eq!(self.fanout.memory(), 0);
     }
 }

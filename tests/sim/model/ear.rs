@@ -3,6 +3,9 @@
 use snug::limits::Millis;
 use std::collections::VecDeque;
 
+/// More of a first line than decides what it is.
+const FIRST: usize = 1_000;
+
 /// What a client has begun or said, and what nobody has answered yet.
 #[derive(Debug, Default)]
 pub struct Ear {
@@ -10,6 +13,8 @@ pub struct Ear {
     said: VecDeque<Option<Vec<u8>>>,
     partial: Vec<u8>,
     dropping: bool,
+    /// The first line as it came, with its end, or the beginning of it.
+    first: Vec<u8>,
     /// When the last of it was read.
     read_at: Millis,
     /// The end of the stream was read.
@@ -20,6 +25,11 @@ impl Ear {
     /// Bytes were read.
     pub fn hear(&mut self, bytes: &[u8], bare: bool, max_line: usize, now: Millis) {
         self.read_at = now;
+        if !self.first.ends_with(b"\n") && self.first.len() < FIRST {
+            let end = bytes.iter().position(|&byte| byte == b'\n');
+            let end = end.map_or(bytes.len(), |at| at + 1);
+            self.first.extend_from_slice(&bytes[..end]);
+        }
         for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
             let is_whole = piece.ends_with(b"\n");
             if !self.dropping {
@@ -65,6 +75,11 @@ impl Ear {
         self.said.front() == Some(&None) && self.said.pop_front().is_some()
     }
 
+    /// What a first line says that is no chat.
+    pub fn stranger(&self) -> Option<&'static str> {
+        stranger(&self.first)
+    }
+
     /// Whether all that was said was dealt with; with `rests`, also what has no end.
     pub fn is_empty(&self, rests: bool) -> bool {
         let has_rest = !self.partial.is_empty() && (rests || self.has_ended);
@@ -76,6 +91,69 @@ fn strip(line: &mut Vec<u8>, bare: bool) {
     if !bare && line.ends_with(b"\r") {
         line.pop();
     }
+}
+
+/// What speaks, if it is one of those that come to the wrong port.
+fn stranger(first: &[u8]) -> Option<&'static str> {
+    let text: String = first.iter().map(|&byte| char::from(byte)).collect();
+    let is_array = |rest: &str| {
+        let end = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        end.starts_with('\0') || end.starts_with('\r') && end.len() < rest.len()
+    };
+    if text.starts_with("\x16\x03") {
+        Some("TLS")
+    } else if text.starts_with("SSH-2.0-") {
+        Some("SSH")
+    } else if text.strip_prefix('*').is_some_and(is_array) {
+        Some("the protocol of Redis")
+    } else {
+        is_request(&text).then_some("HTTP")
+    }
+}
+
+/// A word in capitals, a target, a version; or a target that is plainly no chat.
+fn is_request(text: &str) -> bool {
+    let Some((method, rest)) = text.split_once(' ') else {
+        return false;
+    };
+    let is_method =
+        (1..=20).contains(&method.len()) && method.chars().all(|c| c.is_ascii_uppercase());
+    let target = rest.chars().take_while(char::is_ascii_graphic).count();
+    let version = rest[target..].strip_prefix(" HTTP/").map(str::as_bytes);
+    let is_version = |version: &[u8]| matches!(version, [a, b'.', b, b'\r' | b'\n', ..] if a.is_ascii_digit() && b.is_ascii_digit());
+    let is_long = target > 256 && target == rest.len();
+    is_method && target > 0 && (is_long || version.is_some_and(is_version))
+}
+
+/// What was typed into a telnet client, byte by byte (RFC 854).
+fn typed(line: &[u8]) -> Vec<u8> {
+    const IAC: u8 = 255;
+    let mut text = Vec::new();
+    let mut at = 0;
+    // An end of the line is like a byte that means nothing.
+    let byte = |at: usize| line.get(at).copied().unwrap_or(0);
+    while at < line.len() {
+        match (byte(at), byte(at + 1)) {
+            (IAC, 250) => {
+                at += 2;
+                while at < line.len() && (byte(at), byte(at + 1)) != (IAC, 240) {
+                    at += if byte(at) == IAC { 2 } else { 1 };
+                }
+                at += 2;
+            }
+            (IAC, 251..=254) if at + 2 < line.len() => at += 3,
+            (IAC, 236..=239 | 241..=249) => at += 2,
+            (IAC, IAC) => {
+                text.push(IAC);
+                at += 2;
+            }
+            (other, _) => {
+                text.push(other);
+                at += 1;
+            }
+        }
+    }
+    text
 }
 
 /// What somebody asks for.
@@ -97,6 +175,7 @@ pub fn meaning(line: &[u8]) -> Wish {
         raw: raw.into(),
         text: raw.trim().into(),
     };
+    let line = &typed(line)[..];
     if line == b"quit" {
         return command("quit", "");
     }

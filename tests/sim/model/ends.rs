@@ -56,6 +56,14 @@ impl Model {
             }
             "closed by peer" => person.ear.has_ended && is_heard,
             "said no password" => is_late,
+            _ if why.starts_with("it spoke ") => {
+                let stranger = why.strip_prefix("it spoke ");
+                let is_first = !person.has_spoken && person.ear.stranger() == stranger;
+                let line = format!("*** {} is not spoken here: ", stranger.unwrap_or_default());
+                self.met.strangers += 1;
+                self.give(who, Own::Begins(line));
+                is_first
+            }
             "too slow" => {
                 self.met.too_slow += 1;
                 person.is_cut = true;

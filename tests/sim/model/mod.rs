@@ -77,6 +77,8 @@ pub struct Person {
     pub ear: Ear,
     stream: Stream,
     listing: Option<Listing>,
+    /// The server has dealt with a line of it.
+    has_spoken: bool,
     /// Why it is being sent away, which the log has not said yet.
     dismissed: Option<&'static str>,
     /// Its connection is no more.
@@ -136,6 +138,7 @@ pub struct Met {
     pub renamed: u64,
     pub rooms: u64,
     pub messages: u64,
+    pub strangers: u64,
     pub most_people: usize,
 }
 
@@ -236,6 +239,7 @@ impl Model {
             ear: Ear::default(),
             stream: Stream::default(),
             listing: None,
+            has_spoken: false,
             dismissed: None,
             is_lost: false,
             is_cut: false,
@@ -306,6 +310,10 @@ impl Model {
     /// A line of the log: who it is about, and what.
     fn logged(&mut self, text: &str) {
         let (origin, what) = text.split_once(' ').unwrap_or((text, ""));
+        let (name, what) = match what.strip_prefix('(') {
+            Some(rest) => rest.split_once(") ").unwrap_or(("", what)),
+            None => ("", what),
+        };
         let Some(&who) = self.origins.get(origin) else {
             panic!("the log speaks of nobody: {text}");
         };
@@ -314,6 +322,7 @@ impl Model {
         } else if let Some(why) = what.strip_prefix("refused: ") {
             self.refused(who, why);
         } else if let Some(why) = what.strip_prefix("left: ") {
+            assert_eq!(name, self.told(who), "the log names client {who}");
             self.left(who, why);
         } else if let Some(rest) = what.strip_prefix("said a line of ") {
             self.check_may_speak(who);
@@ -335,6 +344,15 @@ impl Model {
         }
     }
 
+    /// What the log calls somebody, unless it says no more than their address does.
+    fn told(&self, who: Who) -> &str {
+        let person = &self.people[who];
+        match person.is_named || self.config.hide_addresses {
+            true => &person.name,
+            false => "",
+        }
+    }
+
     fn next_line(&mut self, who: Who) -> Vec<u8> {
         let (bare, rest) = (self.config.bare, self.config.unterminated);
         // Of those at the door, only whole lines are heard.
@@ -347,6 +365,11 @@ impl Model {
 
     /// The server has dealt with somebody's line.
     fn heard(&mut self, who: Who, line: &[u8]) {
+        let person = &mut self.people[who];
+        if !std::mem::replace(&mut person.has_spoken, true) && !self.config.bare {
+            let stranger = person.ear.stranger();
+            assert_eq!(stranger, None, "client {who}'s first line was heard");
+        }
         self.met.lines += 1;
         if self.config.bare {
             return self.publish(LOBBY, Some(who), line);
