@@ -13,6 +13,7 @@ mod shrink;
 mod stage;
 mod talk;
 mod temper;
+mod terminal;
 mod world;
 
 use model::Met;
