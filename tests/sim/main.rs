@@ -6,6 +6,7 @@
 mod journal;
 mod model;
 mod net;
+mod orders;
 #[cfg(feature = "faults")]
 mod planted;
 mod rng;

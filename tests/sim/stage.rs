@@ -9,10 +9,33 @@ use crate::model::words::Clock;
 use crate::net::{FakeStream, Pipe};
 use crate::rng::Rng;
 use snug::chat::{Origin, Wall};
+use snug::fanout::Slow;
 use snug::hub::{Config, Hub, Id};
 use snug::limits::Millis;
 use std::cell::{RefCell, RefMut};
 use std::rc::Rc;
+
+/// A hub as it is by default, but for its history and pace: of these it has none.
+pub fn config() -> Config {
+    Config {
+        welcome: "Welcome to this chatroom!".into(),
+        bare: false,
+        max_clients: 1_000,
+        max_per_ip: None,
+        max_line: 4_096,
+        backlog: 1 << 20,
+        slow: Slow::Skip,
+        slow_timeout: 30_000,
+        max_memory: 64 << 20,
+        pace: None,
+        unterminated: None,
+        hide_addresses: false,
+        history: 0,
+        password: None,
+        admin_password: None,
+        records: false,
+    }
+}
 
 struct Client {
     pipe: Rc<RefCell<Pipe>>,
@@ -174,6 +197,14 @@ impl Stage {
             assert_eq!(count, expected.lines().count() as u64);
         }
         let clients = &self.clients;
+        for &who in &self.live {
+            let pipe = clients[who].pipe.borrow();
+            let must_be_read = pipe.dropped && self.model.people[who].must_be_heard_out;
+            assert!(
+                !must_be_read || pipe.unread() == 0,
+                "client {who} was not heard out"
+            );
+        }
         self.live.retain(|&who| !clients[who].pipe.borrow().dropped);
         assert_eq!(
             self.hub.len(),
@@ -192,5 +223,32 @@ impl Stage {
     fn calls(&self) -> u64 {
         let calls = |&who: &Who| self.clients[who].pipe.borrow().calls;
         self.live.iter().map(calls).sum()
+    }
+
+    /// Has turns follow one another, and deadlines come, until nothing moves. Whoever is shut out goes. Then nothing may
+    /// be missing.
+    pub fn settle(&mut self) {
+        for _ in 0..1_000 {
+            let mut told = false;
+            for who in self.live.clone() {
+                told |= self.tell(who, true);
+            }
+            if told || self.is_due() {
+                self.turn();
+                for who in self.live.clone() {
+                    if self.pipe(who).shut && !self.pipe(who).is_hung_up() {
+                        self.end(who);
+                    }
+                }
+            } else if let Some(deadline) = self.next_deadline() {
+                self.now = deadline;
+            } else {
+                self.live
+                    .iter()
+                    .for_each(|&who| self.model.check_quiet(who));
+                return;
+            }
+        }
+        panic!("it never comes to rest");
     }
 }

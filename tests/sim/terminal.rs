@@ -5,8 +5,8 @@ use crate::journal::{self, Entry, Who};
 use crate::model::ear::acts;
 use crate::net::{FakeStream, Pipe};
 use crate::rng::Rng;
+use crate::stage;
 use snug::chat::Origin;
-use snug::fanout::Slow;
 use snug::hub::{Config, Hub, Id};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -132,22 +132,11 @@ struct Room {
 impl Room {
     fn new(seed: u64) -> Self {
         let config = Config {
-            welcome: "Welcome to this chatroom!".into(),
-            bare: false,
-            max_clients: 100,
-            max_per_ip: None,
             max_line: 512,
-            backlog: 1 << 20,
-            slow: Slow::Skip,
-            slow_timeout: 1_000,
-            max_memory: 64 << 20,
-            pace: None,
-            unterminated: None,
-            hide_addresses: false,
             history: 3,
-            password: None,
             admin_password: Some("root".into()),
             records: true,
+            ..stage::config()
         };
         journal::listen();
         journal::take();

@@ -74,14 +74,14 @@ impl Model {
             // Whatever else ends it, that is what the log says of one whose connection is no more.
             "reset by peer" => {
                 let is_too_long = self.config.bare && person.ear.next_is_too_long();
-                let is_over = is_heard
-                    || dismissed.is_some()
+                let has_other = dismissed.is_some()
                     || !is_open
                     || is_abandoned
                     || is_late
-                    || is_too_long;
-                let is_over = is_over || self.is_stopping;
-                person.is_lost && is_over
+                    || is_too_long
+                    || self.is_stopping;
+                person.must_be_heard_out = !has_other;
+                person.is_lost && (is_heard || has_other)
             }
             _ => dismissed == Some(why),
         };

@@ -83,6 +83,8 @@ pub struct Person {
     dismissed: Option<&'static str>,
     /// Its connection is no more.
     is_lost: bool,
+    /// It left for that alone: what it had sent before must have been read.
+    pub must_be_heard_out: bool,
     /// Not all that was to come needs to come any more.
     is_cut: bool,
     /// When its peer ended its side.
@@ -242,6 +244,7 @@ impl Model {
             has_spoken: false,
             dismissed: None,
             is_lost: false,
+            must_be_heard_out: false,
             is_cut: false,
             ended: None,
             leaving: 0,
