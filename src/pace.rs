@@ -9,24 +9,24 @@ use crate::limits::Millis;
 const SECOND: u64 = 1_000_000_000;
 const MILLI: u64 = 1_000_000;
 /// Whoever has to wait is heard again when this part of a second's lines may be said: fewer turns, at the same pace.
-const SHARES: u32 = 10;
+const SHARES: u64 = 10;
 
 /// So many lines a second in the long run, and so many at once after a silence. Both at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
-    pub rate: u32,
-    pub burst: u32,
+    pub rate: u64,
+    pub burst: u64,
 }
 
 impl Pace {
     /// What a line takes out of a bucket.
     fn cost(self) -> u64 {
-        (SECOND / u64::from(self.rate)).max(1)
+        (SECOND / self.rate).max(1)
     }
 
     /// What a bucket holds.
     fn size(self) -> u64 {
-        self.cost() * u64::from(self.burst)
+        self.cost() * self.burst
     }
 }
 
@@ -51,7 +51,7 @@ impl Bucket {
     /// When there are lines enough in it to go on.
     pub fn refilled_at(&self, pace: Pace) -> Millis {
         let enough = (pace.rate / SHARES).clamp(1, pace.burst);
-        let missing = pace.size() - pace.cost() * u64::from(enough);
+        let missing = pace.size() - pace.cost() * enough;
         self.full_at.saturating_sub(missing).div_ceil(MILLI)
     }
 }
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     /// Says as much as may be said, at every moment of `moments`; gives how many lines that were.
-    fn speak(bucket: &mut Bucket, pace: Pace, moments: impl Iterator<Item = Millis>) -> u32 {
+    fn speak(bucket: &mut Bucket, pace: Pace, moments: impl Iterator<Item = Millis>) -> u64 {
         let mut lines = 0;
         for now in moments {
             while bucket.has_line(pace, now) {

@@ -15,7 +15,7 @@ pub struct Tokens {
 
 impl Tokens {
     pub fn new(pace: Option<Pace>, now: Millis) -> Self {
-        let left = pace.map_or(0.0, |pace| pace.burst.into());
+        let left = pace.map_or(0.0, |pace| pace.burst as f64);
         Self {
             pace,
             left,
@@ -26,8 +26,8 @@ impl Tokens {
     /// Takes one. Whether there was one.
     fn take(&mut self, now: Millis) -> bool {
         let Some(pace) = self.pace else { return true };
-        let new = (now - self.at) as f64 * f64::from(pace.rate) / 1_000.0;
-        self.left = (self.left + new).min(pace.burst.into());
+        let new = (now - self.at) as f64 * pace.rate as f64 / 1_000.0;
+        self.left = (self.left + new).min(pace.burst as f64);
         self.at = now;
         let has_one = self.left > 0.999;
         self.left -= 1.0;
