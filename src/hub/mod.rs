@@ -359,7 +359,10 @@ impl<S: Stream> Hub<S> {
         self.relieve();
         for id in self.post.fanout.take_too_slow() {
             self.post.fanout.cut(id);
-            self.end(id, Why::TooSlow);
+            match self.connections[id as usize].phase {
+                Phase::Draining { .. } => self.regret(id, &Why::TooSlow),
+                _ => self.end(id, Why::TooSlow),
+            }
         }
         for id in self.post.fanout.take_waited_for() {
             let origin = self.connections[id as usize].origin;
