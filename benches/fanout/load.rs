@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 
 use crate::crowd::{Crowd, PATIENCE};
-use crate::machine::{self, Cores};
+use crate::machine::{self, Cores, ServerEnd};
 use crate::peers::{Peer, Place, Role};
 use crate::server::Server;
 
@@ -298,10 +298,10 @@ impl Stage {
         self.crowd.deafen(last)
     }
 
-    /// What the kernel holds for the last reader.
-    pub fn unsent_to_last(&self) -> Option<u64> {
+    /// The server's end of the connection to the last reader.
+    pub fn last_end(&self) -> Option<ServerEnd> {
         let last = self.readers() - 1;
-        machine::unsent_bytes(self.server.address.port(), self.crowd.port(last))
+        machine::server_end(self.server.address.port(), self.crowd.port(last))
     }
 }
 
