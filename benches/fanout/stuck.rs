@@ -8,10 +8,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::load::{Latencies, Reached, Slice, Stage, latencies, record};
+use crate::load::{Latencies, Slice, Stage, latencies, record};
 use crate::machine::Cores;
 use crate::peers::Peer;
 use crate::server::Server;
+use crate::track::Reached;
 
 /// More than a reader may fall behind by default (`--backlog 1M`) and than the kernel holds besides.
 const FLOOD_BYTES: usize = 1_500_000;
