@@ -34,8 +34,8 @@ pub struct Contest<'a> {
 /// A peer's scene in a block, if it has one. It has none before it is built, and after a fault.
 struct Seat {
     scene: Option<Scene>,
-    /// It could not be built: it is not tried again.
-    hopeless: bool,
+    /// Why it could not be built: it is not tried again.
+    hopeless: Option<String>,
 }
 
 impl Contest<'_> {
@@ -120,11 +120,6 @@ impl Contest<'_> {
             self.tally.fail(&load, peer.name(), words);
             return;
         }
-        if seat.hopeless {
-            let words = "does not hold so many clients".to_owned();
-            self.tally.fail(&load, peer.name(), words);
-            return;
-        }
         if let Err(words) = self.sit(peer, block, cell.kind, seat) {
             self.tally.fail(&load, peer.name(), words);
             return;
@@ -149,10 +144,13 @@ impl Contest<'_> {
         kind: Kind,
         seat: &mut Seat,
     ) -> Result<(), String> {
+        if let Some(words) = &seat.hopeless {
+            return Err(words.clone());
+        }
         if seat.scene.is_none() {
             let line_bytes = self.options.line_bytes;
             let scene = Scene::build(kind, peer, self.cores, block.clients, line_bytes);
-            let scene = scene.inspect_err(|_| seat.hopeless = true)?;
+            let scene = scene.inspect_err(|words| seat.hopeless = Some(words.clone()))?;
             self.take_setup(peer, block, kind, scene.setup());
             seat.scene = Some(scene);
         }
@@ -316,7 +314,7 @@ impl Seat {
     fn new() -> Seat {
         Seat {
             scene: None,
-            hopeless: false,
+            hopeless: None,
         }
     }
 }
