@@ -8,13 +8,16 @@ mod identity;
 use crate::address::Address;
 use crate::client::{self, Color};
 use crate::fanout::Slow;
+use crate::pace::Pace;
 use crate::server::Server;
 use crate::transcript::{self, Tail, Transcript};
 use crate::wire::clean::is_control;
 use crate::{hub, limits, listen, logger, system};
-use clap::builder::{FalseyValueParser, PossibleValuesParser, TypedValueParser};
+use clap::builder::{FalseyValueParser, PossibleValuesParser, Resettable, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use log::LevelFilter;
+use std::env;
+use std::ffi::OsStr;
 use std::io::Write as _;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -27,7 +30,11 @@ const SPARE_FILES: usize = 32;
 const MAX_LINE: usize = 64 << 20;
 /// The backlogs that can be asked for.
 const MIN_BACKLOG: usize = 4 << 10;
-const MAX_BACKLOG: usize = 4 << 30;
+const MAX_BACKLOG: usize = MAX_MEMORY;
+/// The highest ceiling of memory that can be asked for.
+const MAX_MEMORY: usize = 1 << if usize::BITS > 32 { 40 } else { 30 };
+/// The most lines a second, or at once.
+const MAX_LINES: u64 = 1_000_000;
 /// The longest time that can be asked for: a year.
 const MAX_SECONDS: u64 = 366 * 24 * 3600;
 
@@ -134,39 +141,27 @@ pub fn command() -> Command {
 fn serve_command() -> Command {
     Command::new("serve")
         .about("Run a server: each line that a client sends is brought to everybody else")
-        .arg(
+        .args([
             option("listen", "ADDR", "SNUG_LISTEN", "HOST:PORT, [v6]:PORT or unix:PATH; port 0 picks a free one; may be repeated")
                 .short('l')
                 .default_value("127.0.0.1:9999")
                 .action(ArgAction::Append)
                 .value_delimiter(',')
                 .value_parser(Address::listen),
-        )
-        .arg(
             option("welcome", "TEXT", "SNUG_WELCOME", "The first line that a plain client sees")
                 .default_value("Welcome to this chatroom!")
                 .value_parser(welcome),
-        )
-        .arg(flag("bare", "SNUG_BARE").help("A bus: lines are relayed byte for byte, without greeting, names, notices or commands"))
-        .arg(
+            flag("bare", "SNUG_BARE").help("A bus: lines are relayed byte for byte, without greeting, names, notices or commands"),
             option("max-clients", "N", "SNUG_MAX_CLIENTS", "How many may be connected [default: the file limit less 32]")
                 .value_parser(count),
-        )
-        .arg(
             option("max-per-ip", "N", "SNUG_MAX_PER_IP", "How many from one address; loopback and Unix sockets are exempt [default: off]")
                 .value_parser(count),
-        )
-        .arg(
             option("max-line", "BYTES", "SNUG_MAX_LINE", "The longest line, without its newline")
                 .default_value("4096")
                 .value_parser(|text: &str| size(text, 1..=MAX_LINE)),
-        )
-        .arg(
             option("backlog", "BYTES", "SNUG_BACKLOG", "How far behind a room a reader may fall")
                 .default_value("1M")
                 .value_parser(|text: &str| size(text, MIN_BACKLOG..=MAX_BACKLOG)),
-        )
-        .arg(
             option("slow", "POLICY", "SNUG_SLOW", "What happens to a reader further behind: it skips lines and is told, is closed, or the room waits for it")
                 .default_value("skip")
                 .value_parser(PossibleValuesParser::new(["skip", "close", "wait"]).map(|word| match word.as_str() {
@@ -174,42 +169,38 @@ fn serve_command() -> Command {
                     "wait" => Slow::Wait,
                     _ => Slow::Skip,
                 })),
-        )
-        .arg(
             option("slow-timeout", "SECONDS", "SNUG_SLOW_TIMEOUT", "With --slow wait: how long a reader may hold the room up")
                 .default_value("30")
-                .value_parser(value_parser!(u64).range(0..=MAX_SECONDS)),
-        )
-        .arg(
+                .value_parser(|text: &str| number(text, 0..=MAX_SECONDS)),
+            option("max-memory", "BYTES", "SNUG_MAX_MEMORY", "How much may be queued and kept, all connections together; beyond that whoever holds the most gives first")
+                .default_value("64M")
+                .value_parser(|text: &str| size(text, limits::MIN_MEMORY..=MAX_MEMORY)),
+            option("rate", "LINES", "SNUG_RATE", "How many lines each client may say in a second; beyond that it is read from later; or off")
+                .default_value("50")
+                .value_parser(rate),
+            option("burst", "LINES", "SNUG_BURST", "How many it may say at once after a silence")
+                .default_value("200")
+                .value_parser(|text: &str| number(text, 1..=MAX_LINES)),
             option("unterminated", "MS", "SNUG_UNTERMINATED", "A partial line that rests so long counts as a line, for clients that send no newline [default: off]")
-                .value_parser(value_parser!(u64).range(1..=MAX_SECONDS * 1000)),
-        )
-        .arg(
+                .value_parser(|text: &str| number(text, 1..=MAX_SECONDS * 1000)),
             option("history", "LINES", "SNUG_HISTORY", "Lines replayed to whoever enters a room (100 are kept); 0 is off")
                 .default_value("20")
                 .value_parser(history),
-        )
-        .arg(
             option("transcript", "FILE", "SNUG_TRANSCRIPT", "Append every public line to FILE, and read it back at the start; - is standard output")
                 .conflicts_with("bare")
                 .value_parser(value_parser!(PathBuf)),
-        )
-        .arg(
             option("password-file", "FILE", "SNUG_PASSWORD_FILE", "Its first line must be said to enter: /pass PASSWORD")
                 .conflicts_with("bare")
                 .value_parser(value_parser!(PathBuf)),
-        )
-        .arg(
             option("admin-password-file", "FILE", "SNUG_ADMIN_PASSWORD_FILE", "Its first line makes an admin: /admin PASSWORD")
                 .conflicts_with("bare")
                 .value_parser(value_parser!(PathBuf)),
-        )
-        .arg(flag("hide-addresses", "SNUG_HIDE_ADDRESSES").help("Unnamed people are guest1, guest2 … instead of their address"))
-        .arg(
+            flag("hide-addresses", "SNUG_HIDE_ADDRESSES").help("Unnamed people are guest1, guest2 … instead of their address"),
             option("log-level", "LEVEL", "SNUG_LOG_LEVEL", "off, error, warn, info, debug or trace; on standard error; RUST_LOG too")
                 .default_value("info")
                 .value_parser(log_level),
-        )
+        ])
+        .mut_args(without_empty_variable)
 }
 
 fn serve_config(args: &ArgMatches, file_limit: u64) -> Result<hub::Config, String> {
@@ -227,6 +218,8 @@ fn serve_config(args: &ArgMatches, file_limit: u64) -> Result<hub::Config, Strin
         backlog: get(args, "backlog"),
         slow: get(args, "slow"),
         slow_timeout: get::<u64>(args, "slow-timeout") * 1000,
+        max_memory: get(args, "max-memory"),
+        pace: pace(args),
         unterminated: args.get_one("unterminated").copied(),
         hide_addresses: args.get_flag("hide-addresses"),
         history: get(args, "history"),
@@ -234,6 +227,13 @@ fn serve_config(args: &ArgMatches, file_limit: u64) -> Result<hub::Config, Strin
         admin_password: password("admin-password-file")?,
         records: args.contains_id("transcript"),
     })
+}
+
+/// The pace that is asked for, unless there is to be none.
+fn pace(args: &ArgMatches) -> Option<Pace> {
+    let rate = get::<Option<u64>>(args, "rate").filter(|_| !args.get_flag("bare"))?;
+    let burst = get(args, "burst");
+    Some(Pace { rate, burst })
 }
 
 fn connect_command() -> Command {
@@ -248,27 +248,19 @@ fn connect_command() -> Command {
                 .help("HOST:PORT, [v6]:PORT, unix:PATH, or a lone host or port"),
         );
     identity::add_to(connect)
-        .arg(
+        .args([
             flag("bare", "SNUG_BARE")
                 .help("The other end is a bus (or any line server): lines as they are"),
-        )
-        .arg(
             flag("receive-only", "SNUG_RECEIVE_ONLY")
                 .short('R')
                 .help("Do not read standard input"),
-        )
-        .arg(
             flag("send-only", "SNUG_SEND_ONLY")
                 .short('S')
                 .conflicts_with("receive-only")
                 .help("Print nothing of what is received"),
-        )
-        .arg(
             flag("no-newline", "SNUG_NO_NEWLINE")
                 .help("Send each line without its newline, as the oldest chat clients did"),
-        )
-        .arg(flag("timestamps", "SNUG_TIMESTAMPS").help("Print the local time before each line"))
-        .arg(
+            flag("timestamps", "SNUG_TIMESTAMPS").help("Print the local time before each line"),
             Arg::new("color")
                 .long("color")
                 .value_name("WHEN")
@@ -284,12 +276,11 @@ fn connect_command() -> Command {
                     }),
                 )
                 .help("Colour what is printed; auto: on a terminal, unless NO_COLOR is set"),
-        )
-        .arg(
             flag("no-reconnect", "SNUG_NO_RECONNECT")
                 .help("Exit with 1 when the connection is lost"),
-        )
-        .arg(flag("bell", "SNUG_BELL").help("Ring the terminal's bell when your name is said"))
+            flag("bell", "SNUG_BELL").help("Ring the terminal's bell when your name is said"),
+        ])
+        .mut_args(without_empty_variable)
 }
 
 fn connect_config(args: &ArgMatches) -> Result<client::Config, String> {
@@ -320,7 +311,8 @@ fn connect_config(args: &ArgMatches) -> Result<client::Config, String> {
     })
 }
 
-/// An option with a value.
+/// An option with a value. Not inlined: there are many, and each is large.
+#[inline(never)]
 fn option(name: &'static str, value: &'static str, env: &'static str, help: &'static str) -> Arg {
     Arg::new(name)
         .long(name)
@@ -331,6 +323,7 @@ fn option(name: &'static str, value: &'static str, env: &'static str, help: &'st
 }
 
 /// A switch. Its variable counts as set unless it is empty, `0`, `no`, `off` or `false`.
+#[inline(never)]
 fn flag(name: &'static str, env: &'static str) -> Arg {
     Arg::new(name)
         .long(name)
@@ -338,6 +331,17 @@ fn flag(name: &'static str, env: &'static str) -> Arg {
         .hide_env_values(true)
         .action(ArgAction::SetTrue)
         .value_parser(FalseyValueParser::new())
+}
+
+/// Takes a variable that is empty for one that is not set. The help names it all the same.
+fn without_empty_variable(arg: Arg) -> Arg {
+    let is_empty = |name: &&OsStr| env::var_os(name).is_some_and(|value| value.is_empty());
+    let Some(name) = arg.get_env().filter(is_empty) else {
+        return arg;
+    };
+    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    let help = format!("{help} [env: {}]", name.display());
+    arg.env(Resettable::Reset).help(help)
 }
 
 /// The value of an option that has a default, and so always one.
@@ -377,12 +381,35 @@ fn size(text: &str, range: RangeInclusive<usize>) -> Result<usize, String> {
     }
 }
 
+/// Reads a number.
+fn number(text: &str, range: RangeInclusive<u64>) -> Result<u64, String> {
+    match text.parse() {
+        Ok(number) if range.contains(&number) => Ok(number),
+        _ => Err(format!(
+            "write a number from {} to {}",
+            range.start(),
+            range.end()
+        )),
+    }
+}
+
 /// Reads a number of things of which there must be one.
 fn count(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("it must be at least 1".into()),
         Ok(n) => Ok(n),
         Err(_) => Err("write a number such as 100".into()),
+    }
+}
+
+/// Reads how many lines a second somebody may say; `None` is no limit.
+fn rate(text: &str) -> Result<Option<u64>, String> {
+    match text.parse() {
+        _ if text.eq_ignore_ascii_case("off") => Ok(None),
+        Ok(lines @ 1..=MAX_LINES) => Ok(Some(lines)),
+        _ => Err(format!(
+            "write a number of lines from 1 to {MAX_LINES}, or off"
+        )),
     }
 }
 

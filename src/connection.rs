@@ -3,7 +3,10 @@
 //! Keeps what the hub has left to do for it, but never knows what a line means, nor who else is connected.
 
 use crate::chat::{Listing, Origin, Reason};
+use crate::memory::{Held, Meter, block};
+use crate::pace::Bucket;
 use crate::wire::lines::Decoder;
+use crate::wire::stranger::Stranger;
 use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
 
@@ -21,8 +24,15 @@ pub enum Why {
     Dismissed(Reason),
     TooSlow,
     LineTooLong,
+    /// It speaks something else.
+    Stranger(Stranger),
     Full,
     TooManyFromAddress,
+    /// There is no memory for one more.
+    NoMemory,
+    /// The memory is used up, and it held much of it: unread answers, or lines that have to wait.
+    TooMuchQueued,
+    TooMuchSent,
     Stopping,
     Failed(io::ErrorKind),
 }
@@ -38,8 +48,12 @@ impl fmt::Display for Why {
             Self::Dismissed(Reason::WrongPassword) => f.write_str("too many wrong passwords"),
             Self::TooSlow => f.write_str("too slow"),
             Self::LineTooLong => f.write_str("line too long"),
+            Self::Stranger(stranger) => write!(f, "it spoke {stranger}"),
             Self::Full => f.write_str("the server is full"),
             Self::TooManyFromAddress => f.write_str("too many from its address"),
+            Self::NoMemory => f.write_str("no memory for one more"),
+            Self::TooMuchQueued => f.write_str("too much queued for it, the memory is used up"),
+            Self::TooMuchSent => f.write_str("too many lines of it wait, the memory is used up"),
             Self::Stopping => f.write_str("the server is closing"),
             Self::Failed(kind) => match kind {
                 io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
@@ -114,7 +128,17 @@ pub struct Connection<S> {
     pub listed: bool,
     /// A line without an end has rested long enough to count as one.
     pub rested: bool,
-    input: Option<Box<Input>>,
+    /// Its first line has not ended, nor shown that it speaks in lines.
+    pub is_new: bool,
+    /// What it may still say, where its pace is limited.
+    pub bucket: Bucket,
+    input: Option<Box<Kept>>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    input: Input,
+    held: Held,
 }
 
 impl<S: Stream> Connection<S> {
@@ -130,6 +154,8 @@ impl<S: Stream> Connection<S> {
             ended: false,
             rested: false,
             listed: false,
+            is_new: true,
+            bucket: Bucket::default(),
             input: None,
         }
     }
@@ -183,27 +209,33 @@ impl<S: Stream> Connection<S> {
 
     /// Bytes of memory held for its input.
     pub fn held(&self) -> usize {
-        let held =
-            |input: &Input| size_of::<Input>() + input.decoder.held() + input.unread.capacity();
-        self.input.as_deref().map_or(0, held)
+        self.input.as_ref().map_or(0, |kept| kept.held.bytes())
     }
 
     /// Whether a long answer is being given.
     pub fn is_listing(&self) -> bool {
         self.input
             .as_ref()
-            .is_some_and(|input| input.listing.is_some())
+            .is_some_and(|kept| kept.input.listing.is_some())
     }
 
     /// Takes the input's state out, to work on it; [`Self::put_input`] puts it back.
     pub fn take_input(&mut self) -> Input {
         self.input
             .take()
-            .map_or_else(Input::default, |input| *input)
+            .map_or_else(Input::default, |kept| kept.input)
     }
 
-    /// Puts the input's state back. Nothing is kept, nor allocated, of an empty one.
-    pub fn put_input(&mut self, input: Input) {
-        self.input = (!input.is_empty()).then(|| Box::new(input));
+    /// Puts the input's state back, to be counted by `meter`. Nothing is kept, nor allocated, of an empty one.
+    pub fn put_input(&mut self, input: Input, meter: &Meter) {
+        self.input = (!input.is_empty()).then(|| {
+            let mut held = meter.hold();
+            held.set(
+                block(size_of::<Kept>())
+                    + block(input.decoder.held())
+                    + block(input.unread.capacity()),
+            );
+            Box::new(Kept { input, held })
+        });
     }
 }

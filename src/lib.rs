@@ -27,6 +27,8 @@
 //! | [`chat`] | the rules: people, names, rooms; commands in, events out | bytes, sockets, clocks |
 //! | [`wire`] | lines out of bytes, dialects, what may reach a terminal | sockets, rooms |
 //! | [`fanout`] | room logs, cursors, queues: what is still to be written to whom | sockets |
+//! | [`memory`] | how much memory is held | by whom |
+//! | [`pace`] | how fast somebody may speak | who |
 //! | [`connection`] | one stream: fill, write, how it ends | who else there is |
 //! | [`hub`] | all connections, and the turn that joins the parts above | mio |
 //! | [`transcript`] | the file that keeps what was said in public | rooms, people |
@@ -61,6 +63,8 @@ pub mod hub;
 pub mod limits;
 pub mod listen;
 pub mod logger;
+pub mod memory;
+pub mod pace;
 pub mod server;
 pub mod sink;
 pub mod system;

@@ -9,11 +9,27 @@ pub type Millis = u64;
 /// One read from a socket, and so one connection's share of a turn. Large enough that a burst
 /// comes in with one system call.
 pub const READ: usize = 64 << 10;
+/// … where a pace is set: this, or so many bytes for each line of a burst, if that is more.
+pub const PACED_READ: usize = 4 << 10;
+pub const PACED_LINE: usize = 64;
 /// What one turn publishes into the rooms before it writes, unless the backlog asks for less:
 /// a turn must stay well below the backlog, or it would outrun readers that keep up.
 pub const TURN: usize = 128 << 10;
 /// The part of the backlog that one turn may publish at most.
 pub const TURN_SHARE: usize = 4;
+/// The part of the memory's ceiling that one turn may add, be it by publishing or by what it keeps of its reads.
+pub const TURN_PART: usize = 64;
+/// When the ceiling is passed, this part of it is freed, so that there is room for more than the next line.
+pub const RELIEF: usize = 8;
+/// The part that comes on top of what is held, for the gaps between it: measured with glibc, a thousand rooms and
+/// readers that have stopped.
+pub const GAPS: usize = 6;
+/// The smallest ceiling.
+pub const MIN_MEMORY: usize = 1 << 20;
+/// Freed memory of so many bytes goes back to the system, if it is also the part of all that is said above …
+pub const RELEASE: usize = 512 << 10;
+/// … but not more often than this.
+pub const RELEASE_PAUSE: Millis = 100;
 /// Connections accepted from one listener before the others get their turn.
 pub const ACCEPTS: usize = 256;
 /// How long accepting rests after the system refused a descriptor or memory for one more. Another
@@ -29,7 +45,7 @@ pub const MIN_CHUNK: usize = 512;
 pub const SLICES: usize = 16;
 /// Segments that one reader's queue may hold: a client that talks but never reads adds one with
 /// each line. Past that its oldest ranges are given up as if the backlog had lost them.
-pub const SEGMENTS: usize = 1024;
+pub const SEGMENTS: usize = 1000;
 /// A reader that took nothing for so long has stopped: nobody waits for it, unless by `--slow wait`.
 pub const STALL: Millis = 100;
 /// How long a room waits for readers that are behind but take what they can, unless by `--slow wait`.
@@ -73,6 +89,10 @@ pub const TOPIC: usize = 400;
 pub const KEY: usize = 64;
 /// Lines kept of each room.
 pub const HISTORY: usize = 100;
+/// Rooms that are not there, but of which a transcript has public lines: so many histories are kept …
+pub const PAST_ROOMS: usize = 200;
+/// … of so many bytes together.
+pub const PAST: usize = 1 << 20;
 /// Bans.
 pub const BANS: usize = 1_000;
 /// Places remembered for a wrong password.

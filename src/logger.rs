@@ -30,6 +30,8 @@ const CUT: &str = "…";
 ///
 /// At the end of the program, `log::logger().flush()` tries what is still owed to the stream.
 pub fn init(level: LevelFilter) {
+    // A file that may not grow any more is a fault like any other.
+    crate::system::outlive_file_size_limit();
     let filter = SimpleLogger::new().with_level(level).env();
     let max_level = filter.max_level();
     let stderr = io::stderr();

@@ -1,7 +1,7 @@
 //! What the operating system is asked for that std and the socket crates have no word for.
 //!
 //! Owns the file limits, and the only `unsafe` of the crate: one socket option too new for any safe
-//! wrapper. Knows nothing of chat, lines or listeners.
+//! wrapper, and a word to the allocator that has none. Knows nothing of chat, lines or listeners.
 #![allow(unsafe_code)]
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -56,6 +56,15 @@ pub fn outlive_file_size_limit() {
     // The signal cannot be ignored without `unsafe`, but a handler that does nothing of use serves too.
     let seen = Arc::new(AtomicBool::new(false));
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, seen);
+}
+
+/// Gives freed memory back to the system, where the allocator keeps it until asked: glibc's does.
+pub fn release_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: it touches nothing but what the allocator has free, under the allocator's own lock.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 /// Limits the growing pause between two attempts to send unanswered data again (the kernel's own

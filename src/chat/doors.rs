@@ -28,6 +28,7 @@ impl Chat {
                         emit(Event::Dismiss {
                             person: id,
                             reason: Reason::WrongPassword,
+                            name: "",
                         });
                     }
                 }
@@ -37,6 +38,7 @@ impl Chat {
                 emit(Event::Dismiss {
                     person: id,
                     reason: Reason::Quit,
+                    name: "",
                 });
             }
             _ => emit(tell(id, Notice::PasswordNeeded)),
@@ -61,6 +63,7 @@ impl Chat {
                 person.is_admin = true;
             }
             emit(tell(id, Notice::AdminNow));
+            self.note(id, Deed::BecameAdmin, emit);
         }
     }
 
@@ -110,6 +113,10 @@ impl Chat {
             false => self.tries.wrong(place, door, now.ticks),
         }
         if !is_right {
+            let name = self.person(id).map_or("", |person| self.told(person));
+            let who = &Who { origin, name };
+            let deed = Deed::Wrong(door);
+            emit(Event::Note { who, deed });
             let notice = match door {
                 Door::Room => Notice::WrongKey,
                 Door::Server | Door::Admin => Notice::WrongPassword,
@@ -136,6 +143,8 @@ impl Chat {
             None => emit(tell(id, Notice::NobodyCalled(name))),
             Some(whom) => {
                 let by = name_of(&self.people, id).to_owned();
+                let name = name_of(&self.people, whom);
+                self.note(id, Deed::ThrewOut { name, text }, emit);
                 self.expel(whom, &by, text, Reason::Kicked, emit);
             }
         }
@@ -176,6 +185,11 @@ impl Chat {
         if !self.bans.add(whom.clone(), &by) {
             return emit(tell(id, Notice::TooManyBans));
         }
+        let deed = Deed::Banned {
+            whom: &whom.to_string(),
+            text: why,
+        };
+        self.note(id, deed, emit);
         match &whom {
             Whom::Name(name) => emit(tell(id, Notice::BannedName { name, ip })),
             Whom::Place(place) => emit(tell(id, Notice::Banned(&place.to_string()))),
@@ -200,6 +214,7 @@ impl Chat {
             emit(Event::Dismiss {
                 person: visitor,
                 reason: Reason::Banned,
+                name: "",
             });
         }
     }
@@ -211,17 +226,16 @@ impl Chat {
         let whom = Whom::read(text);
         let notice = match text {
             "" => Notice::Usage(help::usage("unban")),
-            _ if self.bans.lift(&whom) => Notice::Unbanned(text),
+            _ if self.bans.lift(&whom) => {
+                self.note(id, Deed::Unbanned(&whom.to_string()), emit);
+                Notice::Unbanned(text)
+            }
             _ => Notice::NotBanned(text),
         };
         emit(tell(id, notice));
     }
 
-    pub(super) fn list_bans(
-        &self,
-        id: PersonId,
-        emit: &mut impl FnMut(Event<'_>),
-    ) -> Option<Listing> {
+    pub(super) fn bans(&self, id: PersonId, emit: &mut impl FnMut(Event<'_>)) -> Option<Listing> {
         if !self.is_admin(id, emit) {
             return None;
         }
@@ -238,6 +252,7 @@ impl Chat {
         if text.is_empty() {
             return emit(tell(id, Notice::Usage(help::usage("wall"))));
         }
+        self.note(id, Deed::SpokeToAll(text), emit);
         let name = name_of(&self.people, id);
         for (room, _) in self.rooms.iter() {
             emit(Event::Publish {
@@ -258,8 +273,12 @@ impl Chat {
         emit: &mut impl FnMut(Event<'_>),
     ) {
         emit(tell(id, Notice::YouWereKicked { by, text }));
-        self.remove(id, Going::IsThrownOut { by, text }, emit);
-        emit(Event::Dismiss { person: id, reason });
+        let gone = self.remove(id, Going::IsThrownOut { by, text }, emit);
+        emit(Event::Dismiss {
+            person: id,
+            reason,
+            name: gone.as_ref().map_or("", |gone| self.told(gone)),
+        });
     }
 
     /// Whether somebody is an admin; if not, says that they would have to be.

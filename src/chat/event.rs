@@ -2,6 +2,7 @@
 //!
 //! Owns the vocabulary. Texts in here are clean (contract, promise 6): the dialect that read them saw to it.
 
+use super::bans::Door;
 use super::history::Line;
 use super::{Millis, Moment, PersonId, RoomId};
 use std::fmt;
@@ -129,8 +130,54 @@ pub enum Event<'a> {
     Leave { person: PersonId, room: RoomId },
     /// The room is no more. Nobody is in it.
     Vanish { room: RoomId },
-    /// The person is to be disconnected, when everything until now has been written.
-    Dismiss { person: PersonId, reason: Reason },
+    /// The person is to be disconnected, when everything until now has been written. `name` is what they were called,
+    /// if there is more to it than their address, or else empty.
+    Dismiss {
+        person: PersonId,
+        reason: Reason,
+        name: &'a str,
+    },
+    /// Nobody is told, but whoever runs the server may want to know.
+    Note { who: &'a Who<'a>, deed: Deed<'a> },
+}
+
+/// Somebody, as those who run the server know them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Who<'a> {
+    pub origin: Origin,
+    /// Empty, if it would say no more than the address.
+    pub name: &'a str,
+}
+
+impl fmt::Display for Who<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name {
+            "" => self.origin.fmt(f),
+            name => write!(f, "{} ({name})", self.origin),
+        }
+    }
+}
+
+/// What somebody did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed<'a> {
+    /// They have another name now.
+    Renamed(&'a str),
+    /// They went to another room.
+    Entered(&'a str),
+    BecameAdmin,
+    /// They said a wrong password or key.
+    Wrong(Door),
+    ThrewOut {
+        name: &'a str,
+        text: &'a str,
+    },
+    Banned {
+        whom: &'a str,
+        text: &'a str,
+    },
+    Unbanned(&'a str),
+    SpokeToAll(&'a str),
 }
 
 /// Why the rules dismiss somebody.
@@ -202,8 +249,9 @@ pub struct Figures {
     pub most_behind: usize,
     /// Lines that readers were told they missed.
     pub skipped: u64,
-    /// Queued or kept.
+    /// Queued or kept, in bytes, and how much that may be.
     pub memory: usize,
+    pub max_memory: usize,
     pub uptime: Millis,
 }
 
@@ -293,6 +341,8 @@ pub enum Notice<'a> {
         line: Line<'a>,
         now: Moment,
     },
+    /// … some that were still to come are no longer kept, …
+    Forgotten,
     /// … and ends.
     Now,
     NoHistory(&'a str),
@@ -327,6 +377,10 @@ pub enum Notice<'a> {
     },
     /// A line over the limit, which is this many bytes.
     LineTooLong(usize),
+    /// The line that they are in the middle of is dropped: there is no memory for it.
+    LineDropped,
+    /// The lines that they have sent and that wait are not heard, for the same reason.
+    NoMemory,
     /// The server stops.
     Closing,
 }

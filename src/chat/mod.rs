@@ -8,7 +8,9 @@ mod doors;
 mod event;
 mod help;
 mod history;
+mod listing;
 pub mod names;
+mod past;
 mod rooms;
 mod talk;
 #[cfg(test)]
@@ -16,15 +18,18 @@ mod tests;
 mod time;
 
 pub use crate::limits::Millis;
-pub use bans::Place;
-pub use event::{Command, Event, Figures, Notice, Origin, Reason, Said};
+pub use bans::{Door, Place};
+pub use event::{Command, Deed, Event, Figures, Notice, Origin, Reason, Said, Who};
 pub use history::Line;
+pub use listing::Listing;
 pub use rooms::{LOBBY, LOBBY_ID};
 pub use time::{Moment, Wall};
 
 use crate::limits;
+use crate::memory::{Meter, block};
 use bans::{Bans, Tries};
 use names::Names;
+use past::Past;
 use rooms::Rooms;
 use std::collections::HashMap;
 
@@ -42,6 +47,8 @@ pub struct Settings {
     pub hide_addresses: bool,
     /// Lines replayed to whoever enters a room; [`limits::HISTORY`] at most.
     pub history: usize,
+    /// Public lines outlast their room, because a transcript keeps them anyway.
+    pub keeps: bool,
     /// What must be said to enter.
     pub password: Option<String>,
     /// What makes somebody an admin.
@@ -97,43 +104,39 @@ struct Visitor {
     wrong: u8,
 }
 
-/// An answer of many lines, made piece by piece as its reader takes it.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Listing {
-    /// Those in a room, from this person's number on.
-    Who {
-        room: RoomId,
-        serial: u64,
-        from: PersonId,
-    },
-    /// The rooms, from this number on.
-    Rooms { from: RoomId },
-    /// The bans, from this place in their list on.
-    Bans { from: u32 },
-}
-
 /// Everybody and everything.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Chat {
     settings: Settings,
     people: Vec<Option<Person>>,
     names: Names,
     rooms: Rooms,
-    /// The histories of an earlier run, of rooms that nobody has entered since.
-    past: HashMap<String, history::History>,
+    /// What was said in rooms that are not there.
+    past: Past,
     /// Those at the door.
     visitors: HashMap<PersonId, Visitor>,
     bans: Bans,
     tries: Tries,
     /// The number of the last guest.
     guests: u64,
+    /// Counts the memory of what was said.
+    meter: Meter,
 }
 
 impl Chat {
     pub fn new(settings: Settings) -> Self {
+        let meter = Meter::default();
         Self {
             settings,
-            ..Self::default()
+            people: Vec::new(),
+            names: Names::default(),
+            rooms: Rooms::new(&meter),
+            past: Past::new(&meter),
+            visitors: HashMap::new(),
+            bans: Bans::default(),
+            tries: Tries::default(),
+            guests: 0,
+            meter,
         }
     }
 
@@ -144,11 +147,7 @@ impl Chat {
         };
         match self.rooms.find(&name) {
             Some(id) => self.rooms.get_mut(id).history.push(line, false),
-            None => self
-                .past
-                .entry(name.to_ascii_lowercase())
-                .or_default()
-                .push(line, false),
+            None => self.past.remember(&name, line),
         }
     }
 
@@ -169,6 +168,7 @@ impl Chat {
             emit(Event::Dismiss {
                 person: id,
                 reason: Reason::Banned,
+                name: "",
             });
         } else if self.settings.password.is_some() && !is_own(origin) {
             self.visitors.insert(id, Visitor { origin, wrong: 0 });
@@ -215,15 +215,16 @@ impl Chat {
             Command::Topic(topic) => self.topic(id, topic, emit),
             Command::Key(key) => self.key(id, key, emit),
             Command::Who(room) => return self.who(id, room, emit),
-            Command::History(count) => self.history(id, count, now, emit),
+            Command::History(count) => return self.history(id, count, emit),
             Command::Ping(text) => emit(tell(id, Notice::Pong(text))),
             Command::Stats => emit(Event::Report { to: id }),
             Command::Help(topic) => help::answer(id, topic, emit),
             Command::Quit(text) => {
-                self.depart(id, text, emit);
+                let gone = self.remove(id, Going::Leaves(text), emit);
                 emit(Event::Dismiss {
                     person: id,
                     reason: Reason::Quit,
+                    name: gone.as_ref().map_or("", |gone| self.told(gone)),
                 });
             }
             Command::Pass(_) => emit(tell(id, Notice::NoPassword)),
@@ -231,74 +232,11 @@ impl Chat {
             Command::Kick { name, text } => self.kick(id, name, text, emit),
             Command::Ban { whom, text } => self.ban(id, whom, text, emit),
             Command::Unban(whom) => self.unban(id, whom, emit),
-            Command::Bans => return self.list_bans(id, emit),
+            Command::Bans => return self.bans(id, emit),
             Command::Wall(text) => self.wall(id, text, emit),
             Command::Unknown(word) => emit(tell(id, Notice::UnknownCommand(word))),
         }
         None
-    }
-
-    /// Goes on with a long answer, by so many lines at most. Gives back what is still to come. Whoever is in a
-    /// room from the first piece to the last is named exactly once.
-    pub fn list(
-        &self,
-        id: PersonId,
-        listing: Listing,
-        lines: usize,
-        now: Millis,
-        emit: &mut impl FnMut(Event<'_>),
-    ) -> Option<Listing> {
-        match listing {
-            Listing::Who { room, serial, from } => {
-                // It may be gone, or closed, since the last piece.
-                let asker = self.person(id)?;
-                let there = self.rooms.get_same(room, serial)?;
-                if there.key.is_some() && !asker.is_in(room) && !asker.is_admin {
-                    return None;
-                }
-                let everybody = (0..).zip(&self.people).skip(from as usize);
-                let mut there = everybody.filter_map(|(at, person)| {
-                    let person = person.as_ref().filter(|person| person.is_in(room))?;
-                    Some((at, person))
-                });
-                for (at, person) in there.by_ref().take(lines) {
-                    let idle = now.saturating_sub(person.active);
-                    let (name, is_you) = (&*person.name, at == id);
-                    emit(tell(id, Notice::Person { name, is_you, idle }));
-                }
-                let (from, _) = there.next()?;
-                Some(Listing::Who { room, serial, from })
-            }
-            Listing::Rooms { from } => {
-                let mut rooms = self.rooms.iter().skip_while(|&(at, _)| at < from);
-                for (_, room) in rooms.by_ref().take(lines) {
-                    let has_key = room.key.is_some();
-                    let notice = Notice::Room {
-                        name: &room.name,
-                        people: room.members.len(),
-                        has_key,
-                        // What a closed room is about is for those in it.
-                        topic: if has_key { "" } else { &room.topic },
-                    };
-                    emit(tell(id, notice));
-                }
-                rooms.next().map(|(from, _)| Listing::Rooms { from })
-            }
-            Listing::Bans { from } => {
-                let mut bans = (0..).zip(self.bans.list()).skip(from as usize);
-                for (_, ban) in bans.by_ref().take(lines) {
-                    let whom = ban.whom.to_string();
-                    emit(tell(
-                        id,
-                        Notice::Ban {
-                            whom: &whom,
-                            by: &ban.by,
-                        },
-                    ));
-                }
-                bans.next().map(|(from, _)| Listing::Bans { from })
-            }
-        }
     }
 
     /// How many people there are, those at the door apart.
@@ -323,17 +261,67 @@ impl Chat {
 
     /// Bytes of memory held for what was said.
     pub fn memory(&self) -> usize {
-        let histories = self
-            .rooms
-            .iter()
-            .map(|(_, room)| &room.history)
-            .chain(self.past.values());
-        histories.map(history::History::memory).sum()
+        self.meter.total()
+    }
+
+    /// Bytes of memory held for people and rooms, whatever is said.
+    pub fn tables(&self) -> usize {
+        let person = size_of::<Option<Person>>();
+        let named = self.names.len() * (block(limits::NAME / 2) + size_of::<PersonId>() + 1);
+        self.people.capacity() * person + named + self.rooms.tables()
+    }
+
+    /// The rooms in which something was said, and the memory that each holds for it.
+    pub fn histories(&self) -> impl Iterator<Item = (RoomId, usize)> {
+        let rooms = self.rooms.iter();
+        rooms.map(|(id, room)| (id, room.history.memory()))
+    }
+
+    /// Forgets the older half of what was said in a room. Gives the memory that is still held for the rest.
+    pub fn forget_some(&mut self, room: RoomId) -> usize {
+        let history = &mut self.rooms.get_mut(room).history;
+        history.halve();
+        history.memory()
+    }
+
+    /// Bytes of memory held for what was said in rooms that are not there.
+    pub fn past(&self) -> usize {
+        self.past.memory()
+    }
+
+    /// Forgets the room among them in which nothing was said for longest. Gives the memory that is still held for the rest.
+    pub fn forget_past(&mut self) -> usize {
+        self.past.forget_one();
+        self.past.memory()
     }
 
     /// What somebody is called, if they are in.
     pub fn name(&self, id: PersonId) -> Option<&str> {
         self.person(id).map(|person| &*person.name)
+    }
+
+    /// Somebody, for the log; `None` if they are not in.
+    pub fn known(&self, id: PersonId) -> Option<Who<'_>> {
+        let person = self.person(id)?;
+        Some(Who {
+            origin: person.origin,
+            name: self.told(person),
+        })
+    }
+
+    /// What somebody is called, unless that says no more than their address does.
+    fn told<'a>(&self, person: &'a Person) -> &'a str {
+        match person.is_named || self.settings.hide_addresses {
+            true => &person.name,
+            false => "",
+        }
+    }
+
+    /// Has a deed of somebody who is here noted.
+    fn note(&self, id: PersonId, deed: Deed<'_>, emit: &mut impl FnMut(Event<'_>)) {
+        if let Some(who) = &self.known(id) {
+            emit(Event::Note { who, deed });
+        }
     }
 
     /// Greets somebody, gives them a name, and puts them into the lobby.
@@ -364,17 +352,20 @@ impl Chat {
         self.enter(id, LOBBY_ID, now, emit);
     }
 
-    /// Takes somebody out of all rooms, each of which hears how, and forgets them.
-    fn remove(&mut self, id: PersonId, going: Going<'_>, emit: &mut impl FnMut(Event<'_>)) {
-        let Some(person) = self.person(id) else {
-            return;
-        };
+    /// Takes somebody, who is given back, out of all rooms, each of which hears how, and forgets them.
+    fn remove(
+        &mut self,
+        id: PersonId,
+        going: Going<'_>,
+        emit: &mut impl FnMut(Event<'_>),
+    ) -> Option<Person> {
+        let person = self.person(id)?;
         let rooms: Vec<RoomId> = person.rooms().collect();
         for room in rooms {
             self.leave(id, room, going, emit);
         }
         self.names.remove(id, name_of(&self.people, id));
-        self.people[id as usize] = None;
+        self.people[id as usize].take()
     }
 
     /// Puts somebody into a room. It hears of it, and they hear what was said there.
@@ -397,7 +388,7 @@ impl Chat {
                 said,
             });
         }
-        self.replay(id, room_id, self.settings.history, now, emit);
+        self.replay(id, room_id, now, emit);
         emit(Event::Enter {
             person: id,
             room: room_id,
@@ -433,22 +424,20 @@ impl Chat {
             room.members.remove(at);
         }
         if room.members.is_empty() && room_id != LOBBY_ID {
-            self.rooms.close(room_id);
+            let room = self.rooms.close(room_id);
+            if self.settings.keeps {
+                self.past.keep(&room.name, room.history);
+            }
             emit(Event::Vanish { room: room_id });
         }
     }
 
-    /// Tells somebody the last lines of a room.
-    fn replay(
-        &self,
-        id: PersonId,
-        room: RoomId,
-        count: usize,
-        now: Moment,
-        emit: &mut impl FnMut(Event<'_>),
-    ) {
+    /// Tells somebody who enters a room its last lines, all at once: they come before any that is said from then
+    /// on. As many as [`Settings::history`] says, but no more than [`limits::REPLIES`] bytes.
+    fn replay(&self, id: PersonId, room: RoomId, now: Moment, emit: &mut impl FnMut(Event<'_>)) {
         let room = self.rooms.get(room);
-        if count == 0 || room.history.is_empty() {
+        let count = room.history.fitting(self.settings.history, limits::REPLIES);
+        if count == 0 {
             return;
         }
         emit(tell(id, Notice::Earlier));
@@ -497,6 +486,13 @@ impl Chat {
 
     /// Panics where the fields contradict one another. For tests and debug builds.
     pub fn check_invariants(&self) {
+        let rooms = self.rooms.iter().map(|(_, room)| &room.history);
+        let here: usize = rooms.map(history::History::checked_memory).sum();
+        assert_eq!(
+            here + self.past.memory(),
+            self.memory(),
+            "memory is miscounted"
+        );
         let here = self.people.iter().flatten();
         assert_eq!(self.names.len(), here.clone().count());
         let seats = here.map(|person| person.rooms().count()).sum::<usize>();

@@ -3,6 +3,8 @@
 use super::history::History;
 use super::names::{self, Fault, Names};
 use super::{PersonId, RoomId};
+use crate::limits;
+use crate::memory::{Meter, block};
 use slab::Slab;
 
 /// The room that everybody enters first, and that stays.
@@ -27,14 +29,14 @@ pub struct Room {
 }
 
 impl Room {
-    fn new(name: &str, serial: u64) -> Self {
+    fn new(name: &str, serial: u64, history: History) -> Self {
         Self {
             serial,
             name: name.into(),
             topic: "".into(),
             key: None,
             members: Vec::new(),
-            history: History::default(),
+            history,
         }
     }
 
@@ -51,22 +53,24 @@ pub struct Rooms {
     names: Names,
     /// How many there ever were.
     count: u64,
+    /// Counts the memory of what was said.
+    meter: Meter,
 }
 
-impl Default for Rooms {
-    fn default() -> Self {
+impl Rooms {
+    /// The lobby alone. The memory of what is said in rooms is counted by `meter`.
+    pub fn new(meter: &Meter) -> Self {
         let mut rooms = Self {
             rooms: Slab::new(),
             names: Names::default(),
             count: 0,
+            meter: meter.clone(),
         };
         let lobby = rooms.open(LOBBY);
         debug_assert_eq!(lobby, LOBBY_ID);
         rooms
     }
-}
 
-impl Rooms {
     /// The room of that name, as [`full_name`] gives it.
     pub fn find(&self, name: &str) -> Option<RoomId> {
         self.names.find(name, |id| &self.rooms[id as usize].name)
@@ -75,15 +79,17 @@ impl Rooms {
     /// Makes a room, of a name that none has.
     pub fn open(&mut self, name: &str) -> RoomId {
         self.count += 1;
-        let id = self.rooms.insert(Room::new(name, self.count)) as RoomId;
+        let room = Room::new(name, self.count, History::new(&self.meter));
+        let id = self.rooms.insert(room) as RoomId;
         self.names.insert(id, |id| &self.rooms[id as usize].name);
         id
     }
 
-    /// Forgets a room.
-    pub fn close(&mut self, id: RoomId) {
+    /// Takes a room away.
+    pub fn close(&mut self, id: RoomId) -> Room {
         let room = self.rooms.remove(id as usize);
         self.names.remove(id, &room.name);
+        room
     }
 
     /// A room that is there.
@@ -106,6 +112,13 @@ impl Rooms {
     /// All of them, in the order of their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (RoomId, &Room)> {
         self.rooms.iter().map(|(id, room)| (id as RoomId, room))
+    }
+
+    /// Bytes of memory held for the rooms themselves.
+    pub fn tables(&self) -> usize {
+        // Its name, its members, and its place in the table of names.
+        let room = size_of::<Room>() + 2 * block(limits::NAME / 2) + size_of::<RoomId>() + 1;
+        self.rooms.capacity() * room
     }
 
     /// How many there are.

@@ -83,6 +83,9 @@ impl Chat {
             return emit(tell(id, Notice::NameTaken(name)));
         }
         self.names.remove(id, name_of(&self.people, id));
+        if name_of(&self.people, id) != name {
+            self.note(id, Deed::Renamed(name), emit);
+        }
         let Some(person) = self.people.get_mut(id as usize).and_then(Option::as_mut) else {
             return;
         };
@@ -145,10 +148,9 @@ impl Chat {
         let room = found.unwrap_or_else(|| {
             let id = self.rooms.open(&name);
             let room = self.rooms.get_mut(id);
-            room.history = self
-                .past
-                .remove(&name.to_ascii_lowercase())
-                .unwrap_or_default();
+            if let Some(history) = self.past.take(&name) {
+                room.history = history;
+            }
             room.key = (!key.is_empty()).then(|| key.into());
             id
         });
@@ -212,6 +214,7 @@ impl Chat {
             emit(tell(id, Notice::Key { room, key }));
         }
         if !was_in {
+            self.note(id, Deed::Entered(&self.rooms.get(room).name), emit);
             self.enter(id, room, now, emit);
         }
     }
@@ -336,23 +339,29 @@ impl Chat {
         &self,
         id: PersonId,
         count: &str,
-        now: Moment,
         emit: &mut impl FnMut(Event<'_>),
-    ) {
-        let Some(person) = self.person(id) else {
-            return;
+    ) -> Option<Listing> {
+        let person = self.person(id)?;
+        let count = match (count, count.parse()) {
+            ("", _) => limits::HISTORY,
+            (_, Ok(count @ 1..)) => count,
+            _ => {
+                emit(tell(id, Notice::Usage(help::usage("history"))));
+                return None;
+            }
         };
-        let count = match count {
-            "" => limits::HISTORY,
-            text => match text.parse() {
-                Ok(count @ 1..) => count,
-                _ => return emit(tell(id, Notice::Usage(help::usage("history")))),
-            },
+        let room = self.rooms.get(person.room);
+        let Some((from, to)) = room.history.numbers(count) else {
+            emit(tell(id, Notice::NoHistory(&room.name)));
+            return None;
         };
-        match self.rooms.get(person.room) {
-            room if room.history.is_empty() => emit(tell(id, Notice::NoHistory(&room.name))),
-            _ => self.replay(id, person.room, count, now, emit),
-        }
+        emit(tell(id, Notice::Earlier));
+        Some(Listing::History {
+            room: person.room,
+            serial: room.serial,
+            from,
+            to,
+        })
     }
 }
 

@@ -11,6 +11,8 @@ struct Audience {
     told: Vec<String>,
     /// What would stand in a transcript.
     records: Vec<String>,
+    /// What the log is told.
+    notes: Vec<String>,
     /// Somebody who does not read.
     deaf: Option<PersonId>,
 }
@@ -75,12 +77,18 @@ impl Audience {
                     "{room} is not empty"
                 );
             }
-            Event::Dismiss { person, reason } => {
+            Event::Note { who, deed } => self.notes.push(format!("{who}: {deed:?}")),
+            Event::Dismiss {
+                person,
+                reason,
+                name,
+            } => {
                 assert!(
                     self.seats.iter().all(|&(seat, _)| seat != person),
                     "{person} is still in a room"
                 );
                 self.tell(person, format!("({reason:?})").as_bytes());
+                self.notes.push(format!("{name}: {reason:?}"));
             }
         }
     }
@@ -163,7 +171,7 @@ impl World {
         } = self;
         let mut listing = chat.command(id, command, *now, &mut |event| audience.deliver(event));
         while let Some(rest) = listing {
-            listing = chat.list(id, rest, 1, now.ticks, &mut |event| audience.deliver(event));
+            listing = chat.list(id, rest, 1, *now, &mut |event| audience.deliver(event));
         }
         self.told()
     }
@@ -438,7 +446,7 @@ fn a_long_answer_ends_where_its_room_does() {
     let rest = listing.and_then(|listing| {
         world
             .chat
-            .list(0, listing, 9, 0, &mut |event| panic!("{event:?}"))
+            .list(0, listing, 9, world.now, &mut |event| panic!("{event:?}"))
     });
     assert_eq!(rest, None);
 }
@@ -839,6 +847,58 @@ fn history_of_an_earlier_run() {
     assert_eq!(world.arrive(0, from("10.0.0.1", 1)), ["0| hi"]);
 }
 
+/// What the next to enter a room is told of it, when all who were there have gone.
+fn play_vanishing(keeps: bool, expected: &str) {
+    let mut world = World::new(Settings {
+        keeps,
+        ..settings()
+    });
+    world.arrive(0, from("10.0.0.1", 1));
+    world.say(0, "/nick alice");
+    for line in ["/join open", "in the open", "/join closed", "before"] {
+        world.say(0, line);
+    }
+    for line in ["/key sesame", "behind the key", "/part"] {
+        world.say(0, line);
+    }
+    assert_eq!(
+        world.audience.records,
+        ["#open alice: in the open", "#closed alice: before"]
+    );
+    world.play(&expected.replace("YOU", "*** you are in"));
+}
+
+#[test]
+fn a_room_takes_its_history_along_unless_a_transcript_has_it() {
+    play_vanishing(
+        false,
+        "0: /join open
+         0| YOU #open as alice
+         0: /join closed
+         0| YOU #closed as alice",
+    );
+    play_vanishing(
+        true,
+        "0: /join OPEN
+         0| YOU #OPEN as alice
+         0| *** earlier:
+         0| [14:03] <alice> in the open
+         0| *** now:
+         0: more
+         0: /join closed
+         0| YOU #closed as alice
+         0| *** earlier:
+         0| [14:03] <alice> before
+         0| *** now:
+         0: /join open
+         0| YOU #open as alice
+         0| *** earlier:
+         0| [14:03] <alice> in the open
+         0| [14:03] <alice> more
+         0| *** now:",
+    );
+}
+
 #[test]
 fn a_password_opens_the_door() {
     let mut world = World::new(Settings {
@@ -1053,13 +1113,15 @@ fn a_listing_in_pieces_names_everybody_who_stays_exactly_once() {
     let mut named = Vec::new();
     for piece in 1.. {
         let Some(rest) = listing else { break };
-        listing = world.chat.list(8, rest, 2, 0, &mut |event| match event {
-            Event::Tell {
-                notice: Notice::Person { name, .. },
-                ..
-            } => named.push(name.to_owned()),
-            _ => panic!("{event:?}"),
-        });
+        listing = world
+            .chat
+            .list(8, rest, 2, world.now, &mut |event| match event {
+                Event::Tell {
+                    notice: Notice::Person { name, .. },
+                    ..
+                } => named.push(name.to_owned()),
+                _ => panic!("{event:?}"),
+            });
         match piece {
             // One who was named goes and another comes in its place; one who was not yet named goes.
             1 => {
@@ -1075,4 +1137,204 @@ fn a_listing_in_pieces_names_everybody_who_stays_exactly_once() {
         named,
         [1, 2, 3, 4, 5, 11, 7, 8, 9].map(|guest| format!("guest{guest}"))
     );
+}
+
+/// Asks for history piece by piece, each of so many lines at most, with something said and done between two. What
+/// came: a piece a string, its lines without names and times.
+fn history_in_pieces(
+    world: &mut World,
+    lines: usize,
+    mut between: impl FnMut(&mut World, usize),
+) -> Vec<String> {
+    let mut pieces = Vec::new();
+    let mut piece = Vec::new();
+    let World { chat, now, .. } = world;
+    let mut listing = chat.command(1, Command::History(""), *now, &mut |event| {
+        piece.push(heard(event));
+    });
+    for at in 0.. {
+        pieces.push(piece.join(" "));
+        let Some(rest) = listing else { break };
+        between(world, at);
+        piece = Vec::new();
+        let World { chat, now, .. } = world;
+        listing = chat.list(1, rest, lines, *now, &mut |event| piece.push(heard(event)));
+    }
+    pieces
+}
+
+fn heard(event: Event<'_>) -> String {
+    let Event::Tell { to: 1, notice } = event else {
+        panic!("{event:?}");
+    };
+    let mut line = Vec::new();
+    plain::notice(&mut line, notice);
+    let line = String::from_utf8(line).expect("UTF-8");
+    let text = line.split_once("> ").map_or(&*line, |(_, text)| text);
+    text.trim_end().to_owned()
+}
+
+#[test]
+fn history_in_pieces_has_every_line_once_and_says_which_are_gone() {
+    let said = |count: usize| {
+        let mut world = World::with(&["alice", "bob"]);
+        for n in 0..count {
+            world.say(0, &n.to_string());
+        }
+        world
+    };
+    // What is said meanwhile is no part of it.
+    let pieces = history_in_pieces(&mut said(5), 2, |world, _| {
+        world.say(0, "meanwhile");
+    });
+    assert_eq!(pieces, ["*** earlier:", "0 1", "2 3", "4 *** now:"]);
+    let pieces = history_in_pieces(&mut said(4), 2, |_, _| {});
+    assert_eq!(pieces, ["*** earlier:", "0 1", "2 3 *** now:"]);
+    // Others push out what is still to come: some of it, and then all.
+    let pieces = history_in_pieces(&mut said(100), 40, |world, at| {
+        for _ in 0..[0, 50, 40][at] {
+            world.say(0, "meanwhile");
+        }
+    });
+    assert!(pieces[1].starts_with("0 1 2 ") && pieces[1].ends_with(" 38 39"));
+    assert!(pieces[2].starts_with("*** some lines are no longer kept 50 51 "));
+    assert!(pieces[2].ends_with(" 89"));
+    assert_eq!(pieces[3], "90 91 92 93 94 95 96 97 98 99 *** now:");
+    let pieces = history_in_pieces(&mut said(7), 3, |world, at| {
+        for _ in 0..[0, 100, 0][at] {
+            world.say(0, "meanwhile");
+        }
+    });
+    assert_eq!(pieces[2], "*** some lines are no longer kept *** now:");
+}
+
+#[test]
+fn history_of_a_room_that_is_opened_meanwhile_goes_on_at_the_right_line() {
+    let mut world = World::with(&["alice", "bob"]);
+    for line in [
+        "/join den",
+        "0",
+        "/key sesame",
+        "1",
+        "2",
+        "/key -",
+        "3",
+        "/key x",
+        "4",
+        "5",
+    ] {
+        world.say(0, line);
+    }
+    world.say(1, "/join den x");
+    let pieces = history_in_pieces(&mut world, 2, |world, at| {
+        if at == 1 {
+            world.say(0, "/key -");
+        }
+    });
+    assert_eq!(
+        pieces,
+        [
+            "*** earlier:",
+            "0 3",
+            "*** some lines are no longer kept *** now:"
+        ]
+    );
+}
+
+#[test]
+fn long_lines_come_a_few_at_a_time_and_newcomers_get_no_more_than_replies_may_be() {
+    let mut world = World::new(Settings {
+        history: limits::HISTORY,
+        ..settings()
+    });
+    world.arrive(0, from("10.0.0.1", 1));
+    let line = "x".repeat(4_096);
+    for _ in 0..limits::HISTORY {
+        world.say(0, &line);
+    }
+    let told = world.arrive(1, from("10.0.0.2", 2));
+    let bytes: usize = told.iter().map(String::len).sum();
+    assert!(
+        (limits::REPLIES - 5_000..limits::REPLIES).contains(&bytes),
+        "{bytes}"
+    );
+    assert_eq!(told.last().map(String::as_str), Some("1| *** now:"));
+    let pieces = history_in_pieces(&mut world, limits::PAGE_LINES, |_, _| {});
+    let longest = pieces.iter().map(String::len).max();
+    assert!(longest <= Some(limits::PAGE + 5_000), "{longest:?}");
+    let all: usize = pieces
+        .iter()
+        .map(|piece| piece.matches(&line).count())
+        .sum();
+    assert_eq!(all, limits::HISTORY);
+}
+
+#[test]
+fn the_log_is_told_who_decides_about_others_and_who_goes_where() {
+    let mut world = World::new(Settings {
+        password: Some("sesame".into()),
+        admin_password: Some("root".into()),
+        ..settings()
+    });
+    let mut check = |id: PersonId, line: &str, expected: &[&str]| {
+        if line.is_empty() {
+            world.arrive(id, from("10.0.0.1", 1_000 + id as u16));
+        } else {
+            world.say(id, line);
+        }
+        world.now.ticks += limits::TRY_MEMORY * 2;
+        assert_eq!(
+            std::mem::take(&mut world.audience.notes),
+            expected,
+            "{line}"
+        );
+    };
+    for id in 0..3 {
+        check(id, "", &[]);
+        let wrong = format!("10.0.0.1:{}: Wrong(Server)", 1_000 + id);
+        check(id, "/pass semolina", &[&wrong]);
+        check(id, "/pass sesame", &[]);
+    }
+    check(0, "/nick alice", &["10.0.0.1:1000: Renamed(\"alice\")"]);
+    check(0, "/nick alice", &[]);
+    check(
+        0,
+        "/nick Alice",
+        &["10.0.0.1:1000 (alice): Renamed(\"Alice\")"],
+    );
+    check(1, "/nick bob", &["10.0.0.1:1001: Renamed(\"bob\")"]);
+    check(0, "hello", &[]);
+    check(0, "/msg bob hello", &[]);
+    check(1, "/kick alice", &[]);
+    check(0, "/admin toor", &["10.0.0.1:1000 (Alice): Wrong(Admin)"]);
+    check(0, "/admin root", &["10.0.0.1:1000 (Alice): BecameAdmin"]);
+    check(
+        0,
+        "/join den x",
+        &["10.0.0.1:1000 (Alice): Entered(\"#den\")"],
+    );
+    check(1, "/join den y", &["10.0.0.1:1001 (bob): Wrong(Room)"]);
+    check(
+        1,
+        "/join den x",
+        &["10.0.0.1:1001 (bob): Entered(\"#den\")"],
+    );
+    check(0, "/part", &["10.0.0.1:1000 (Alice): Entered(\"#lobby\")"]);
+    check(
+        0,
+        "/wall ho",
+        &["10.0.0.1:1000 (Alice): SpokeToAll(\"ho\")"],
+    );
+    let banned = "10.0.0.1:1000 (Alice): Banned { whom: \"10.9.0.1\", text: \"spam\" }";
+    check(0, "/ban 10.9.0.1 spam", &[banned]);
+    check(
+        0,
+        "/unban 10.9.0.1",
+        &["10.0.0.1:1000 (Alice): Unbanned(\"10.9.0.1\")"],
+    );
+    check(0, "/unban 10.9.0.1", &[]);
+    let thrown = "10.0.0.1:1000 (Alice): ThrewOut { name: \"bob\", text: \"\" }";
+    check(0, "/kick bob", &[thrown, "bob: Kicked"]);
+    check(0, "/quit", &["Alice: Quit"]);
+    check(2, "/quit", &[": Quit"]);
 }

@@ -119,7 +119,7 @@ impl Fanout {
             return 0;
         };
         let mut filled = 0;
-        for segment in reader.queue.iter().flat_map(|queue| &queue.segments) {
+        for segment in reader.queue.iter().flat_map(|queue| queue.iter()) {
             match segment {
                 _ if filled == slices.len() => return filled,
                 Segment::Bytes { bytes, written, .. } => {
@@ -155,7 +155,8 @@ impl Fanout {
     fn advance(&mut self, id: ReaderId, mut n: usize) {
         let reader = reader(&mut self.readers, id);
         while let Some(queue) = &mut reader.queue {
-            let done = match queue.segments.front_mut() {
+            let mut answered = 0;
+            let done = match queue.front_mut() {
                 None => {
                     reader.queue = None;
                     break;
@@ -167,7 +168,7 @@ impl Fanout {
                 }) => {
                     let taken = n.min(bytes.len() - *written);
                     *written += taken;
-                    queue.replies -= if *is_reply { taken } else { 0 };
+                    answered = if *is_reply { taken } else { 0 };
                     n -= taken;
                     *written == bytes.len()
                 }
@@ -190,10 +191,11 @@ impl Fanout {
                 }
                 Some(Segment::Lost { .. }) => false,
             };
+            queue.replies -= answered;
             if !done {
                 return;
             }
-            queue.segments.pop_front();
+            queue.pop_front();
         }
         if n > 0 && reader.feed != NOWHERE {
             let feed = &mut self.feeds[reader.feed as usize];
@@ -214,7 +216,7 @@ impl Fanout {
         let reader = reader(&mut self.readers, id);
         let mut missed = 0;
         while let Some(queue) = &mut reader.queue {
-            match queue.segments.front_mut() {
+            match queue.front_mut() {
                 Some(Segment::Lost { lines }) => missed += *lines,
                 Some(Segment::Range { feed, from, to }) => {
                     let feed_id = *feed;
@@ -238,7 +240,7 @@ impl Fanout {
                 }
             }
             if let Some(queue) = &mut reader.queue {
-                queue.segments.pop_front();
+                queue.pop_front();
             }
         }
         if reader.queue.is_none() && reader.feed != NOWHERE {
@@ -253,10 +255,7 @@ impl Fanout {
         if missed > 0 {
             self.skipped += missed;
             match self.settings.gap {
-                Some(gap) => reader
-                    .queue
-                    .get_or_insert_default()
-                    .push_front(gap(missed), 0),
+                Some(gap) => queue(reader, &self.meter).push_front(gap(missed), 0),
                 None => give_up(reader, id, &mut self.too_slow),
             }
         }

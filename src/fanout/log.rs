@@ -2,6 +2,7 @@
 //!
 //! Owns bytes and their numbering. Never knows who reads them.
 
+use crate::memory::{Held, Meter, block};
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
@@ -25,10 +26,11 @@ pub struct Log {
     chunks: VecDeque<Chunk>,
     /// Behind the last line.
     end: Cursor,
-    /// What a chunk holds, unless a single line is longer.
+    /// A chunk that holds so much, or more by a part of its last line, is full.
     chunk_size: usize,
-    /// The capacities of all `chunks`, in bytes.
-    memory: usize,
+    /// The memory of all `chunks`' bytes.
+    own: usize,
+    held: Held,
 }
 
 #[derive(Debug)]
@@ -45,13 +47,14 @@ impl Chunk {
 }
 
 impl Log {
-    /// An empty log. It allocates nothing while it is empty.
-    pub fn new(chunk_size: usize) -> Self {
+    /// An empty log, whose memory is counted by `meter`. It allocates nothing before its first line.
+    pub fn new(chunk_size: usize, meter: &Meter) -> Self {
         Self {
             chunks: VecDeque::new(),
             end: Cursor::default(),
             chunk_size,
-            memory: 0,
+            own: 0,
+            held: meter.hold(),
         }
     }
 
@@ -77,14 +80,14 @@ impl Log {
 
     /// Bytes of memory held.
     pub fn memory(&self) -> usize {
-        self.memory
+        self.held.bytes()
     }
 
     /// Appends one line of at most `length` bytes. `write` appends it to what it is given, with its
     /// newline and no other. Whether a chunk was begun for it.
     pub fn append(&mut self, length: usize, write: impl FnOnce(&mut Vec<u8>)) -> bool {
-        let fits = |chunk: &Chunk| chunk.bytes.len() + length <= self.chunk_size;
-        let begins = !self.chunks.back().is_some_and(fits);
+        let has_room = |chunk: &Chunk| chunk.bytes.len() < self.chunk_size;
+        let begins = !self.chunks.back().is_some_and(has_room);
         if begins {
             self.chunks.push_back(Chunk {
                 start: self.end,
@@ -96,19 +99,24 @@ impl Log {
         };
         let (size, capacity) = (chunk.bytes.len(), chunk.bytes.capacity());
         if size + length > capacity {
+            // Its last line fits exactly: room for the next, which has none, would be memory that nobody counts as
+            // lines.
             let doubled = (size + length).next_power_of_two().max(SMALLEST);
-            chunk
-                .bytes
-                .reserve_exact(doubled.min(self.chunk_size.max(size + length)) - size);
+            let room = doubled.min(self.chunk_size).max(size + length);
+            chunk.bytes.reserve_exact(room - size);
         }
         write(&mut chunk.bytes);
         debug_assert_eq!(
             memchr::memchr(b'\n', &chunk.bytes[size..]),
             Some(chunk.bytes.len() - size - 1)
         );
-        self.memory += chunk.bytes.capacity() - capacity;
+        let grown = chunk.bytes.capacity();
         self.end.at += (chunk.bytes.len() - size) as u64;
         self.end.line += 1;
+        if grown != capacity {
+            self.own += block(grown) - block(capacity);
+            self.count();
+        }
         begins
     }
 
@@ -179,14 +187,24 @@ impl Log {
     /// Drops the oldest chunk.
     pub fn drop_oldest(&mut self) {
         if let Some(chunk) = self.chunks.pop_front() {
-            self.memory -= chunk.bytes.capacity();
+            self.own -= block(chunk.bytes.capacity());
+            self.count();
         }
     }
 
     /// Drops everything: nobody is behind.
     pub fn clear(&mut self) {
         self.chunks.clear();
-        self.memory = 0;
+        self.own = 0;
+        self.count();
+    }
+
+    fn count(&mut self) {
+        self.held.set(self.footprint());
+    }
+
+    fn footprint(&self) -> usize {
+        block(self.chunks.capacity() * size_of::<Chunk>()) + self.own
     }
 
     /// The index of the chunk that holds `at`.
@@ -209,9 +227,40 @@ impl Log {
             place.line += memchr::memchr_iter(b'\n', &chunk.bytes).count() as u64;
         }
         assert_eq!(place, self.end, "the end is not where the chunks end");
-        assert_eq!(
-            self.memory,
-            self.chunks.iter().map(|chunk| chunk.bytes.capacity()).sum()
-        );
+        let own = self
+            .chunks
+            .iter()
+            .map(|chunk| block(chunk.bytes.capacity()));
+        assert_eq!(own.sum::<usize>(), self.own, "chunks are miscounted");
+        assert_eq!(self.held.bytes(), self.footprint());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a chunk takes beside its bytes, as a block and in the table of chunks.
+    const BESIDES: usize = 64;
+
+    #[test]
+    fn no_length_of_a_line_wastes_memory() {
+        for length in [1, 50, 511, 4_096, 5_500, 9_000, 16_384, 20_000, 50_000] {
+            let mut log = Log::new(16 << 10, &Meter::default());
+            for _ in 0..100 {
+                log.append(length, |bytes| {
+                    bytes.resize(bytes.len() + length - 1, b'x');
+                    bytes.push(b'\n');
+                });
+                log.check_invariants();
+                // What the newest chunk has left.
+                assert!(
+                    log.memory() <= log.len() + (8 << 10) + 100 * BESIDES,
+                    "{length}: {} bytes for {}",
+                    log.memory(),
+                    log.len()
+                );
+            }
+        }
     }
 }

@@ -19,10 +19,10 @@ pub mod queue;
 mod slow;
 
 use crate::limits::{self, Millis};
+use crate::memory::{Meter, block};
 use log::{Cursor, Log};
 use queue::{FeedId, Queue, Segment};
 use slab::Slab;
-use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::num::NonZeroU32;
 
@@ -142,6 +142,8 @@ pub struct Fanout {
     delivered: u64,
     skipped: u64,
     waited_for: Vec<ReaderId>,
+    /// Counts the memory of logs and queues.
+    meter: Meter,
 }
 
 impl Fanout {
@@ -159,6 +161,7 @@ impl Fanout {
             delivered: 0,
             skipped: 0,
             waited_for: Vec::new(),
+            meter: Meter::default(),
         }
     }
 
@@ -166,7 +169,7 @@ impl Fanout {
     pub fn open(&mut self) -> FeedId {
         let chunk = (self.settings.backlog / 16).clamp(limits::MIN_CHUNK, limits::CHUNK);
         self.feeds.insert(Feed {
-            log: Log::new(chunk),
+            log: Log::new(chunk, &self.meter),
             members: Vec::new(),
             trailing: Vec::new(),
             ranges: 0,
@@ -208,6 +211,7 @@ impl Fanout {
     pub fn remove(&mut self, id: ReaderId) {
         self.unseat(id);
         self.drop_queue(id);
+        self.forgive(id);
         self.readers[id as usize] = None;
     }
 
@@ -281,7 +285,7 @@ impl Fanout {
         }
         self.set_tail_aside(id);
         let reader = reader(&mut self.readers, id);
-        reader.queue.get_or_insert_default().push_bytes(bytes);
+        queue(reader, &self.meter).push_bytes(bytes);
         mark_due(reader, id, &mut self.due);
     }
 
@@ -298,22 +302,24 @@ impl Fanout {
     pub fn cut(&mut self, id: ReaderId) {
         self.finish_line(id);
         self.unseat(id);
-        let unfinished = match reader(&mut self.readers, id)
-            .queue
-            .as_ref()
-            .and_then(|queue| queue.segments.front())
-        {
+        let queue = reader(&mut self.readers, id).queue.as_ref();
+        let unfinished = match queue.and_then(|queue| queue.front()) {
             Some(Segment::Bytes { bytes, written, .. })
                 if *written > 0 && bytes[*written - 1] != b'\n' =>
             {
-                let rest = &bytes[*written..];
+                // With the last byte that is written: who is cut off once more must be seen to be inside a line.
+                let rest = &bytes[*written - 1..];
                 rest[..memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1)].to_vec()
             }
             _ => Vec::new(),
         };
         self.drop_queue(id);
-        reader(&mut self.readers, id).given_up = false;
-        self.send(id, &unfinished);
+        self.forgive(id);
+        if !unfinished.is_empty() {
+            let reader = reader(&mut self.readers, id);
+            self::queue(reader, &self.meter).push_front(unfinished, 1);
+            mark_due(reader, id, &mut self.due);
+        }
     }
 
     /// Whether anything is still to be written to the reader.
@@ -366,13 +372,27 @@ impl Fanout {
 
     /// Bytes of memory held for what is still to be written.
     pub fn memory(&self) -> usize {
-        let logs = self.feeds.iter().map(|(_, feed)| feed.log.memory());
-        let queues = self
-            .readers
-            .iter()
-            .flatten()
-            .filter_map(|reader| reader.queue.as_ref());
-        logs.sum::<usize>() + queues.map(|queue| queue.memory()).sum::<usize>()
+        self.meter.total()
+    }
+
+    /// Bytes of memory held for readers and feeds, whatever there is to be written.
+    pub fn tables(&self) -> usize {
+        let reader = size_of::<Option<Reader>>() + size_of::<Member>();
+        // Most feeds have few members.
+        let feed = size_of::<Feed>() + block(4 * size_of::<Member>());
+        self.readers.capacity() * reader + self.feeds.capacity() * feed
+    }
+
+    /// The logs that are not empty, and the memory that each holds.
+    pub fn logs(&self) -> impl Iterator<Item = (FeedId, usize)> {
+        let logs = self.feeds.iter().filter(|(_, feed)| !feed.log.is_empty());
+        logs.map(|(id, feed)| (id as FeedId, feed.log.memory()))
+    }
+
+    /// The readers that have a queue, and the memory that each holds.
+    pub fn queues(&self) -> impl Iterator<Item = (ReaderId, usize)> {
+        let readers = (0..).zip(&self.readers);
+        readers.filter_map(|(id, reader)| Some((id, reader.as_ref()?.queue.as_ref()?.memory())))
     }
 
     /// Whether what this reader says must wait, because its room is held up.
@@ -424,13 +444,13 @@ impl Fanout {
         let reader = self::reader(&mut self.readers, id);
         feed.members[reader.seat as usize].cursor = to;
         feed.ranges += 1;
-        let queue = reader.queue.get_or_insert_default();
-        queue.segments.push_back(Segment::Range {
+        let queue = queue(reader, &self.meter);
+        queue.push(Segment::Range {
             feed: feed_id,
             from,
             to,
         });
-        if queue.segments.len() > limits::SEGMENTS {
+        if queue.len() > limits::SEGMENTS {
             self.give_up_ranges(id);
         }
         // The hub may ask for a hold; the next flush sees to that.
@@ -463,13 +483,21 @@ impl Fanout {
         let Some(queue) = reader(&mut self.readers, id).queue.take() else {
             return;
         };
-        for segment in &queue.segments {
+        for segment in queue.iter() {
             if let Segment::Range { feed: feed_id, .. } = segment {
                 let feed = &mut self.feeds[*feed_id as usize];
                 feed.ranges -= 1;
                 feed.trailing.retain(|&trailing| trailing != id);
                 touch(feed, *feed_id, &mut self.touched);
             }
+        }
+    }
+
+    /// Takes a reader off the list of those given up: what was to come of it has come. Its number may be another's
+    /// before the list is taken.
+    fn forgive(&mut self, id: ReaderId) {
+        if std::mem::take(&mut reader(&mut self.readers, id).given_up) {
+            self.too_slow.retain(|&listed| listed != id);
         }
     }
 
@@ -484,11 +512,13 @@ impl Fanout {
     /// Panics where the fields contradict one another. For tests and debug builds; between turns.
     pub fn check_invariants(&self) {
         let mut ranges = vec![0; self.feeds.capacity()];
+        let mut memory = 0;
         for (id, reader) in self.readers.iter().enumerate() {
             let Some(reader) = reader else { continue };
             if let Some(queue) = &reader.queue {
                 queue.check_invariants();
-                for segment in &queue.segments {
+                memory += queue.memory();
+                for segment in queue.iter() {
                     if let Segment::Range { feed, to, .. } = segment {
                         assert!(to.at <= self.feeds[*feed as usize].log.end().at);
                         ranges[*feed as usize] += 1;
@@ -504,6 +534,7 @@ impl Fanout {
         }
         for (feed_id, feed) in &self.feeds {
             feed.log.check_invariants();
+            memory += feed.log.memory();
             assert_eq!(feed.ranges, ranges[feed_id], "ranges are miscounted");
             assert!(
                 feed.members
@@ -517,6 +548,7 @@ impl Fanout {
                 "a log that nobody needs is held"
             );
         }
+        assert_eq!(memory, self.memory(), "memory is miscounted");
     }
 }
 
@@ -528,12 +560,18 @@ fn reader(readers: &mut [Option<Reader>], id: ReaderId) -> &mut Reader {
     }
 }
 
+/// What comes before a reader's tail; made when it is first needed.
+fn queue<'a>(reader: &'a mut Reader, meter: &Meter) -> &'a mut Queue {
+    reader
+        .queue
+        .get_or_insert_with(|| Box::new(Queue::new(meter)))
+}
+
 /// Where the first lines of a feed in a reader's queue begin.
 fn first_range(reader: &Reader, feed_id: FeedId) -> Option<Cursor> {
     reader
         .queue
         .as_ref()?
-        .segments
         .iter()
         .find_map(|segment| match segment {
             Segment::Range { feed, from, .. } if *feed == feed_id => Some(*from),

@@ -3,6 +3,7 @@
 //! Owns the order of segments. Bytes of a room's log are here by reference only.
 
 use super::log::Cursor;
+use crate::memory::{Held, Meter, block};
 use std::collections::VecDeque;
 
 /// Names a feed: a log with its readers.
@@ -30,37 +31,52 @@ pub enum Segment {
 }
 
 /// Segments, first to be written first. A reader that only listens and keeps up has no queue at all.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Queue {
-    pub segments: VecDeque<Segment>,
+    segments: VecDeque<Segment>,
     /// Bytes not yet written, of all replies.
     pub replies: usize,
+    /// The memory of all segments' own bytes.
+    own: usize,
+    held: Held,
 }
 
 impl Queue {
+    /// An empty queue, whose memory is counted by `meter`.
+    pub fn new(meter: &Meter) -> Self {
+        Self {
+            segments: VecDeque::new(),
+            replies: 0,
+            own: 0,
+            held: meter.hold(),
+        }
+    }
+
     /// Appends bytes for this reader alone.
     pub fn push_bytes(&mut self, new: &[u8]) {
-        self.replies += new.len();
-        match self.segments.back_mut() {
-            Some(Segment::Bytes {
-                bytes,
-                written,
-                is_reply: true,
-            }) => {
-                // What is written goes before more is taken, or a segment that never quite empties
-                // would grow for ever. Its last byte stays: it tells whether a line is begun.
-                if *written > bytes.len() / 2 {
-                    bytes.drain(..*written - 1);
-                    *written = 1;
-                }
-                bytes.extend_from_slice(new);
-            }
-            _ => self.segments.push_back(Segment::Bytes {
+        let Some(Segment::Bytes {
+            bytes,
+            written,
+            is_reply: true,
+        }) = self.segments.back_mut()
+        else {
+            return self.push(Segment::Bytes {
                 bytes: new.to_vec(),
                 written: 0,
                 is_reply: true,
-            }),
+            });
+        };
+        let before = block(bytes.capacity());
+        // What is written goes before more is taken, or a segment that never quite empties
+        // would grow for ever. Its last byte stays: it tells whether a line is begun.
+        if *written > bytes.len() / 2 {
+            bytes.drain(..*written - 1);
+            *written = 1;
         }
+        bytes.extend_from_slice(new);
+        self.own += block(bytes.capacity()) - before;
+        self.replies += new.len();
+        self.count();
     }
 
     /// Appends a segment.
@@ -73,31 +89,83 @@ impl Queue {
         {
             self.replies += bytes.len() - written;
         }
+        self.own += segment.memory();
         self.segments.push_back(segment);
+        self.count();
     }
 
     /// Puts bytes that are no reply before everything else; some of them may be written already.
     pub fn push_front(&mut self, bytes: Vec<u8>, written: usize) {
-        self.segments.push_front(Segment::Bytes {
+        let segment = Segment::Bytes {
             bytes,
             written,
             is_reply: false,
-        });
+        };
+        self.own += segment.memory();
+        self.segments.push_front(segment);
+        self.count();
+    }
+
+    /// Takes the first segment away. What of it counts among the replies must have been written.
+    pub fn pop_front(&mut self) {
+        if let Some(segment) = self.segments.pop_front() {
+            self.own -= segment.memory();
+            self.count();
+        }
+    }
+
+    /// All segments, the first to be written first.
+    pub fn iter(&self) -> impl Iterator<Item = &Segment> {
+        self.segments.iter()
+    }
+
+    /// How many segments there are.
+    pub fn len(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// Whether there are none. Such a queue is not kept.
+    pub fn is_empty(&self) -> bool {
+        self.segments.is_empty()
+    }
+
+    /// The first segment.
+    pub fn front(&self) -> Option<&Segment> {
+        self.segments.front()
+    }
+
+    /// The first segment, of which some may have been written; its bytes must stay as they are.
+    pub fn front_mut(&mut self) -> Option<&mut Segment> {
+        self.segments.front_mut()
+    }
+
+    /// A segment by its place in the queue, to change as with [`Self::front_mut`].
+    pub fn get_mut(&mut self, index: usize) -> Option<&mut Segment> {
+        self.segments.get_mut(index)
+    }
+
+    /// All segments, taken out.
+    pub fn into_segments(self) -> VecDeque<Segment> {
+        self.segments
     }
 
     /// Bytes of memory held.
     pub fn memory(&self) -> usize {
-        let bytes = self.segments.iter().map(|segment| match segment {
-            Segment::Bytes { bytes, .. } => bytes.capacity(),
-            Segment::Range { .. } | Segment::Lost { .. } => 0,
-        });
-        size_of::<Self>() + self.segments.capacity() * size_of::<Segment>() + bytes.sum::<usize>()
+        self.held.bytes()
+    }
+
+    fn count(&mut self) {
+        self.held.set(self.footprint());
+    }
+
+    fn footprint(&self) -> usize {
+        block(size_of::<Self>()) + block(self.segments.capacity() * size_of::<Segment>()) + self.own
     }
 
     /// Panics where the fields contradict one another. For tests and debug builds.
     pub fn check_invariants(&self) {
         let mut replies = 0;
-        assert!(!self.segments.is_empty(), "an empty queue is kept");
+        assert!(!self.is_empty(), "an empty queue is kept");
         for (index, segment) in self.segments.iter().enumerate() {
             match segment {
                 Segment::Bytes {
@@ -119,5 +187,18 @@ impl Queue {
             }
         }
         assert_eq!(replies, self.replies);
+        let own: usize = self.segments.iter().map(Segment::memory).sum();
+        assert_eq!(own, self.own, "the memory of segments is miscounted");
+        assert_eq!(self.held.bytes(), self.footprint());
+    }
+}
+
+impl Segment {
+    /// The memory of its own bytes.
+    fn memory(&self) -> usize {
+        match self {
+            Self::Bytes { bytes, .. } => block(bytes.capacity()),
+            Self::Range { .. } | Self::Lost { .. } => 0,
+        }
     }
 }

@@ -61,6 +61,18 @@ impl Fanout {
         }
     }
 
+    /// Drops a log's oldest chunk, whoever needs it. Gives the memory that the log holds then, nothing if it is empty.
+    pub fn shed(&mut self, feed_id: FeedId) -> usize {
+        let log = &self.feeds[feed_id as usize].log;
+        let start = log.second_start().unwrap_or(log.end());
+        self.leave_behind(feed_id, start);
+        let log = &mut self.feeds[feed_id as usize].log;
+        log.drop_oldest();
+        let left = if log.is_empty() { 0 } else { log.memory() };
+        self.touch(feed_id);
+        left
+    }
+
     /// Prepares everybody who still needs something before `start` for its loss: the line a reader is
     /// in is finished from a copy, what is behind it will be counted as missed.
     fn leave_behind(&mut self, feed_id: FeedId, start: Cursor) {
@@ -90,7 +102,7 @@ impl Fanout {
         let (mut worst, mut holders, mut stopped) = ((0, 0), Vec::new(), Vec::new());
         self.each_position(feed_id, |id, reader, from| {
             // A crowded queue loses its lines too, and sooner than the log.
-            let is_crowded = |queue: &Queue| queue.segments.len() > limits::SEGMENTS / 2;
+            let is_crowded = |queue: &Queue| queue.len() > limits::SEGMENTS / 2;
             let crowded = waits && reader.queue.as_deref().is_some_and(is_crowded);
             let behind = if crowded { backlog + 1 } else { end - from.at };
             let is_far = behind > backlog / 2;
@@ -161,13 +173,10 @@ impl Fanout {
         let Some(old) = reader.queue.take() else {
             return;
         };
-        let mut new = Queue {
-            replies: 0,
-            segments: VecDeque::new(),
-        };
+        let mut new = Queue::new(&self.meter);
         let mut missed = 0;
         let mut gap = None;
-        for segment in old.segments {
+        for segment in old.into_segments() {
             missed += match segment {
                 Segment::Bytes {
                     bytes,
@@ -194,11 +203,11 @@ impl Fanout {
                 Segment::Lost { lines } => lines,
             };
             if gap.is_none() {
-                gap = Some(new.segments.len());
-                new.segments.push_back(Segment::Lost { lines: 0 });
+                gap = Some(new.len());
+                new.push(Segment::Lost { lines: 0 });
             }
         }
-        if let Some(Segment::Lost { lines }) = gap.and_then(|at| new.segments.get_mut(at)) {
+        if let Some(Segment::Lost { lines }) = gap.and_then(|at| new.get_mut(at)) {
             *lines = missed;
         }
         reader.queue = Some(Box::new(new));
@@ -211,11 +220,7 @@ impl Fanout {
     /// the next: the log may then go.
     pub(super) fn finish_line(&mut self, id: ReaderId) {
         let reader = reader(&mut self.readers, id);
-        let line = match reader
-            .queue
-            .as_mut()
-            .map(|queue| queue.segments.front_mut())
-        {
+        let line = match reader.queue.as_mut().map(|queue| queue.front_mut()) {
             Some(Some(Segment::Range { feed, from, to })) => {
                 let feed_id = *feed;
                 let feed = &mut self.feeds[feed_id as usize];
@@ -223,10 +228,9 @@ impl Fanout {
                 if line.is_some() && from.at == to.at {
                     feed.ranges -= 1;
                     touch(feed, feed_id, &mut self.touched);
-                    reader
-                        .queue
-                        .as_mut()
-                        .and_then(|queue| queue.segments.pop_front());
+                    if let Some(queue) = reader.queue.as_mut() {
+                        queue.pop_front();
+                    }
                 }
                 line
             }
@@ -237,10 +241,7 @@ impl Fanout {
             _ => None,
         };
         if let Some((line, written)) = line {
-            reader
-                .queue
-                .get_or_insert_default()
-                .push_front(line, written);
+            queue(reader, &self.meter).push_front(line, written);
         }
     }
 

@@ -43,7 +43,7 @@ struct World {
 ///
 /// The words of a script: `+a` a joins, `-a` parts, `xa` is cut off, `~a` is removed; `#5` five numbered
 /// lines of nobody, `a#5` of a's; `a!x` the private line x to a; `a:0` a takes nothing more, `a:9` another
-/// 9 bytes, `a:*` everything; `.` ends a turn, `@9` at that time; `a?` notes what becomes of a's talk.
+/// 9 bytes, `a:*` everything; `/` sheds the oldest chunk; `.` ends a turn, `@9` at that time; `a?` notes what becomes of a's talk.
 ///
 /// A stream is written as `a 1-8 gap 3 12`, a line that is not whole as `…`. Then come notes.
 #[track_caller]
@@ -74,6 +74,7 @@ impl World {
             "x" => self.fanout.cut(id(rest)),
             "~" => self.fanout.remove(id(rest)),
             "#" => self.publish(None, rest),
+            "/" => _ = self.fanout.shed(self.feed),
             "." => self.flush(),
             "@" => self.now = rest.parse().expect("a time"),
             _ => {
@@ -304,6 +305,10 @@ fn close_gives_up_whoever_is_too_far_behind() {
     );
     // A bus has no line for a gap, so it closes where others are told.
     check(bare(Slow::Skip), "+a a:0 #24 . xa .", "a; a too slow");
+    // Cut off once more, where nothing of the line's rest was taken in between.
+    check(close, "+a #1 . a:0 a:70 #2 . xa . xa . a:* .", "a 1-3");
+    // Gone before anybody asks who is too slow: its number may be another's by then.
+    check(close, "+a a:0 #1 . #24 ~a +a .", "a");
 }
 
 #[test]
@@ -382,6 +387,36 @@ fn who_leaves_gets_what_was_said_before() {
     // Cut off, it gets no more than the line it is in.
     check(skip, "+a a:0 #9 a!x . a:70 . xa . a:* .", "a 1-2");
     check(skip, "+a a:0 #9 a!x . a:64 . xa . a:* .", "a 1");
+}
+
+#[test]
+fn what_is_shed_is_told_to_the_line() {
+    let skip = settings(Slow::Skip);
+    // Eight lines are a chunk.
+    for (script, expected) in [
+        ("+a +b a:0 #9 . / . a:* .", "a gap 8 9; b 1-9"),
+        ("+a +b a:0 #9 . / / . a:* #1 .", "a gap 9 10; b 1-10"),
+        ("+a +b a:0 #9 . / / / #9 . a:* .", "a gap 9 10-18; b 1-18"),
+        (
+            "+a +b #9 . a:0 a:70 #9 . / . a:* .",
+            "a 1-11 gap 6 18; b 1-18",
+        ),
+        (
+            "+a +b a:0 #9 a!x #1 . / / . a:* .",
+            "a gap 9 x gap 1; b 1-10",
+        ),
+        ("+a #9 . / . #1 .", "a 1-10"),
+    ] {
+        check(skip, script, expected);
+    }
+    let script = "+a +b a:0 #9 . / .";
+    check(settings(Slow::Close), script, "a; b 1-9; a too slow");
+    check(bare(Slow::Wait), script, "a; b 1-9; a too slow");
+    check(
+        settings(Slow::Wait),
+        "+a +b a:0 #9 . / a:* .",
+        "a gap 8 9; b 1-9",
+    );
 }
 
 #[test]

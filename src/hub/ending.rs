@@ -5,20 +5,30 @@
 //! that ends too, because closing a socket with unread input would reset it, and the reset overtakes the last word.
 
 use super::*;
+use crate::chat::Who;
 use std::fmt::Display;
 use std::io;
 
 impl<S: Stream> Hub<S> {
     /// Begins the end of an open connection: it is gone for the others, and gets what is queued for it.
     pub(super) fn end(&mut self, id: Id, why: Why) {
+        self.end_as(id, "", why);
+    }
+
+    /// [`Self::end`] for somebody whom the rules have let go of, and who had that name.
+    pub(super) fn end_as(&mut self, id: Id, name: &str, why: Why) {
         let connection = &mut self.connections[id as usize];
         if connection.phase != Phase::Open {
             return;
         }
         connection.phase = Phase::Draining { linger: true };
-        connection.put_input(Input::default());
+        if self.pauses.clear(id) {
+            connection.listed = false;
+        }
+        connection.put_input(Input::default(), &self.inputs);
         let (origin, broken) = (connection.origin, connection.broken);
-        log::info!("{origin} left: {}", broken.map_or(why, Why::Failed));
+        let who = self.chat.known(id).unwrap_or(Who { origin, name });
+        log::info!("{who} left: {}", broken.map_or(why, Why::Failed));
         self.open -= 1;
         if let Some(ip) = self.limited_ip(origin)
             && let Some(count) = self.per_ip.get_mut(&ip)
@@ -70,6 +80,10 @@ impl<S: Stream> Hub<S> {
                 self.config.max_clients
             );
             return Some((Why::Full, text));
+        }
+        if self.is_crowded() {
+            let text = "the server has no memory for one more; try again later".into();
+            return Some((Why::NoMemory, text));
         }
         let limit = self.config.max_per_ip?;
         let count = *self.per_ip.get(&self.limited_ip(origin)?)?;

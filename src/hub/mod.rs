@@ -9,7 +9,9 @@
 //! at the end of a turn, so that no word of the old one reaches a new one. And nothing is read that
 //! cannot be dealt with: whoever must wait is not read from, and the kernel tells the peer.
 
+mod ceiling;
 mod ending;
+mod journal;
 mod post;
 mod rate;
 mod reading;
@@ -19,6 +21,8 @@ use crate::chat::{self, Chat, Figures, LOBBY_ID, Moment, Notice, Origin, Reason,
 use crate::connection::{Connection, Fill, Input, Phase, Stream, Why};
 use crate::fanout::{self, Fanout, Slow};
 use crate::limits::{self, Millis};
+use crate::memory::Meter;
+use crate::pace::Pace;
 use crate::wire::lines::{Framing, Item};
 use crate::wire::plain;
 use post::Post;
@@ -42,6 +46,10 @@ pub struct Config {
     pub backlog: usize,
     pub slow: Slow,
     pub slow_timeout: Millis,
+    /// How much may be queued and kept, of everybody together.
+    pub max_memory: usize,
+    /// How fast each may speak. A bus knows no limit.
+    pub pace: Option<Pace>,
     /// How long a line without an end may rest before it counts as one.
     pub unterminated: Option<Millis>,
     pub hide_addresses: bool,
@@ -66,6 +74,8 @@ pub struct Hub<S> {
     chat: Chat,
     post: Post,
     timers: Timers,
+    /// When those are heard again who have said more than their pace allows.
+    pauses: Timers,
     /// To be read, in order of arrival.
     ready: VecDeque<Id>,
     /// Could be read from, but must wait until their room goes on or they have read their answers.
@@ -82,6 +92,10 @@ pub struct Hub<S> {
     stopping: bool,
     now: Millis,
     lines_in: u64,
+    /// Counts the memory of what was read and not yet dealt with.
+    inputs: Meter,
+    /// That there was too much was logged, and there is not much less since.
+    is_short: bool,
     /// As of this turn, if somebody has asked for them.
     figures: Option<Figures>,
     rate: Rate,
@@ -102,6 +116,7 @@ impl<S: Stream> Hub<S> {
             welcome: config.welcome.clone(),
             hide_addresses: config.hide_addresses,
             history: config.history,
+            keeps: config.records,
             password: config.password.clone(),
             admin_password: config.admin_password.clone(),
         });
@@ -112,12 +127,13 @@ impl<S: Stream> Hub<S> {
             chat,
             post: Post::new(fanout, config.records),
             timers: Timers::default(),
+            pauses: Timers::default(),
             ready: VecDeque::new(),
             waiting: Vec::new(),
             ending: Vec::new(),
-            buffer: vec![0; limits::READ],
+            buffer: vec![0; share(&config)],
             scratch: Vec::new(),
-            budget: limits::TURN.min(config.backlog / limits::TURN_SHARE).max(1),
+            budget: budget(&config),
             framing: Framing {
                 max: config.max_line,
                 strip_cr: !config.bare,
@@ -125,6 +141,8 @@ impl<S: Stream> Hub<S> {
             stopping: false,
             now: 0,
             lines_in: 0,
+            inputs: Meter::default(),
+            is_short: false,
             figures: None,
             rate: Rate::default(),
             wall: Wall::default(),
@@ -239,10 +257,12 @@ impl<S: Stream> Hub<S> {
 
     /// When the next turn must come, if nothing happens before.
     pub fn next_deadline(&self) -> Option<Millis> {
-        [self.timers.next(), self.post.fanout.next_deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        let deadlines = [
+            self.timers.next(),
+            self.pauses.next(),
+            self.post.fanout.next_deadline(),
+        ];
+        deadlines.into_iter().flatten().min()
     }
 
     /// How many people, or readers of a bus, are connected.
@@ -279,6 +299,10 @@ impl<S: Stream> Hub<S> {
 
     /// What is due.
     fn run_timers(&mut self) {
+        while let Some(id) = self.pauses.pop(self.now) {
+            self.connections[id as usize].listed = false;
+            self.make_ready(id);
+        }
         while let Some(id) = self.timers.pop(self.now) {
             let Some(connection) = self.connections.get(id as usize) else {
                 continue;
@@ -333,6 +357,7 @@ impl<S: Stream> Hub<S> {
         for (id, error) in broken {
             self.hear_out(id, error.kind());
         }
+        self.relieve();
         for id in self.post.fanout.take_too_slow() {
             self.post.fanout.cut(id);
             self.end(id, Why::TooSlow);
@@ -352,8 +377,28 @@ impl<S: Stream> Hub<S> {
             .iter()
             .filter(|(_, connection)| connection.phase == Phase::Open);
         assert_eq!(open.count(), self.open);
+        let inputs = self.connections.iter();
+        let inputs = inputs.map(|(_, connection)| connection.held());
+        assert_eq!(inputs.sum::<usize>(), self.inputs.total());
         if !self.config.bare && !self.stopping {
             assert_eq!(self.chat.people() + self.chat.visitors(), self.open);
         }
     }
+}
+
+/// What a turn publishes at most, in bytes.
+fn budget(config: &Config) -> usize {
+    let backlog = config.backlog / limits::TURN_SHARE;
+    let memory = config.max_memory / limits::TURN_PART;
+    limits::TURN.min(backlog).min(memory).max(1)
+}
+
+/// What is read from a connection at once, in bytes. Where lines are limited it is little: what has been read and must
+/// wait is kept here, what has not is kept by its sender.
+fn share(config: &Config) -> usize {
+    config.pace.map_or(limits::READ, |pace| {
+        (pace.burst as usize)
+            .saturating_mul(limits::PACED_LINE)
+            .clamp(limits::PACED_READ, limits::READ)
+    })
 }

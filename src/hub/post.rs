@@ -2,6 +2,7 @@
 //!
 //! Owns which room's lines go into which feed. Never decides who may hear what: the rules did.
 
+use super::journal;
 use crate::chat::{Event, Line, Notice, PersonId, Reason, RoomId, Said};
 use crate::fanout::Fanout;
 use crate::fanout::queue::FeedId;
@@ -14,8 +15,8 @@ pub struct Post {
     pub fanout: Fanout,
     /// The feed of each room, by the room's number.
     feeds: Vec<Option<FeedId>>,
-    /// Those whom the rules dismissed, for the hub to see out.
-    pub dismissed: Vec<(PersonId, Reason)>,
+    /// Those whom the rules dismissed, and what the log calls them, for the hub to see out.
+    pub dismissed: Vec<(PersonId, Reason, Box<str>)>,
     /// Those who want the figures, for the hub to give.
     pub reports: Vec<PersonId>,
     /// Lines published.
@@ -78,7 +79,12 @@ impl Post {
                     self.fanout.close(feed);
                 }
             }
-            Event::Dismiss { person, reason } => self.dismissed.push((person, reason)),
+            Event::Dismiss {
+                person,
+                reason,
+                name,
+            } => self.dismissed.push((person, reason, name.into())),
+            Event::Note { who, deed } => journal::note(who, deed),
         }
     }
 

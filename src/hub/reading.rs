@@ -3,12 +3,17 @@
 //! Owns who is read from, how much of it in a turn, and who must wait.
 
 use super::*;
+use crate::wire::stranger::{self, Verdict};
+use crate::wire::telnet;
+use std::borrow::Cow;
 
 impl<S: Stream> Hub<S> {
     /// Reads from whoever is ready, each its share, until the turn has published enough.
     pub(super) fn read_ready(&mut self) {
+        // What the turn keeps counts as well: half lines, answers.
+        let most = self.memory() + 2 * self.budget;
         for _ in 0..self.ready.len() {
-            if self.post.published >= self.budget {
+            if self.post.published >= self.budget || self.memory() > most {
                 break;
             }
             let Some(id) = self.ready.pop_front() else {
@@ -39,10 +44,18 @@ impl<S: Stream> Hub<S> {
             }
             return;
         }
+        if let Some(pace) = self.config.pace
+            && !connection.bucket.has_line(pace, self.now)
+        {
+            connection.listed = true;
+            self.pauses.set(id, connection.bucket.refilled_at(pace));
+            return;
+        }
         let mut input = connection.take_input();
         if std::mem::take(&mut connection.rested) && !connection.readable && input.unread.is_empty()
         {
             // Had the line gone on, it would not have rested.
+            connection.is_new = false;
             if let Some(line) = input.decoder.finish(self.framing) {
                 input.listing = self.line(id, &line);
             }
@@ -64,14 +77,20 @@ impl<S: Stream> Hub<S> {
 
     /// Deals with the lines in `bytes`, as many as may be for now; the rest becomes the input's `unread`.
     fn lines(&mut self, id: Id, input: &mut Input, bytes: &[u8]) {
+        if self.connections[id as usize].is_new && self.is_stranger(id, input, bytes) {
+            input.decoder = Default::default();
+            return;
+        }
         let mut rest = bytes;
         while let Some(item) = input.decoder.next(&mut rest, self.framing) {
             match item {
                 Item::Line(line) => input.listing = self.line(id, &line),
                 Item::TooLong if self.config.bare => self.end(id, Why::LineTooLong),
-                Item::TooLong => self
-                    .post
-                    .tell(id, Notice::LineTooLong(self.config.max_line)),
+                Item::TooLong => {
+                    self.spend(id, 1);
+                    self.post
+                        .tell(id, Notice::LineTooLong(self.config.max_line));
+                }
             }
             if self.connections[id as usize].phase != Phase::Open {
                 input.decoder = Default::default();
@@ -80,11 +99,44 @@ impl<S: Stream> Hub<S> {
             if input.listing.is_some()
                 || self.post.published >= self.budget
                 || self.too_many_replies(id)
+                || self.is_spent(id)
             {
                 break;
             }
         }
+        if rest.is_empty()
+            && !self.config.bare
+            && let Some(answer) = telnet::answer(bytes)
+        {
+            self.spend(id, 1);
+            self.post.fanout.send(id, answer);
+        }
         input.unread = rest.to_vec();
+        if input.decoder.is_dropping() {
+            // A line without an end is no way around the pace.
+            self.spend(id, (bytes.len() / self.config.max_line) as u64);
+        }
+    }
+
+    /// Whether a connection's first line, as far as it has come, is of another protocol. Then it is told so, and ends:
+    /// nothing that it sends is relayed.
+    fn is_stranger(&mut self, id: Id, input: &Input, bytes: &[u8]) -> bool {
+        if self.config.bare {
+            return false;
+        }
+        let end = memchr::memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1);
+        let line = match input.decoder.begun() {
+            [] => Cow::Borrowed(&bytes[..end]),
+            begun => Cow::Owned([begun, &bytes[..end]].concat()),
+        };
+        let verdict = stranger::judge(&line);
+        self.connections[id as usize].is_new = verdict == Verdict::Unsure;
+        if let Verdict::Stranger(stranger) = verdict {
+            let sentence = plain::refusal(&stranger.sentence());
+            self.post.fanout.send(id, &sentence);
+            self.end(id, Why::Stranger(stranger));
+        }
+        matches!(verdict, Verdict::Stranger(_))
     }
 
     /// Puts the input back, sees to the end of the stream, and decides when the next share comes.
@@ -109,7 +161,7 @@ impl<S: Stream> Hub<S> {
         {
             match input.decoder.is_partial() {
                 true => self.timers.set(id, self.now + rest),
-                false => self.timers.clear(id),
+                false => _ = self.timers.clear(id),
             }
         }
         let connection = &mut self.connections[id as usize];
@@ -117,7 +169,7 @@ impl<S: Stream> Hub<S> {
             || connection.ended
             || !input.unread.is_empty()
             || input.listing.is_some();
-        connection.put_input(input);
+        connection.put_input(input, &self.inputs);
         if again {
             self.make_ready(id);
         }
@@ -130,6 +182,7 @@ impl<S: Stream> Hub<S> {
             return None;
         }
         self.lines_in += 1;
+        self.spend(id, 1);
         let moment = self.moment();
         let Self {
             chat,
@@ -144,10 +197,25 @@ impl<S: Stream> Hub<S> {
         listing
     }
 
+    /// Counts lines against somebody's pace.
+    fn spend(&mut self, id: Id, lines: u64) {
+        if let Some(pace) = self.config.pace {
+            let bucket = &mut self.connections[id as usize].bucket;
+            bucket.take(lines, pace, self.now);
+        }
+    }
+
+    /// Whether somebody has said all that their pace allows for now.
+    fn is_spent(&self, id: Id) -> bool {
+        let bucket = &self.connections[id as usize].bucket;
+        let has_line = |pace| bucket.has_line(pace, self.now);
+        !self.config.pace.is_none_or(has_line)
+    }
+
     /// Sees those out whom the rules have dismissed.
     pub(super) fn see_to_dismissed(&mut self) {
-        while let Some((id, reason)) = self.post.dismissed.pop() {
-            self.end(id, Why::Dismissed(reason));
+        while let Some((id, reason, name)) = self.post.dismissed.pop() {
+            self.end_as(id, &name, Why::Dismissed(reason));
         }
     }
 
@@ -163,10 +231,6 @@ impl<S: Stream> Hub<S> {
 
     fn take_stock(&self) -> Figures {
         let (behind, most_behind) = self.post.fanout.behind();
-        let inputs = self
-            .connections
-            .iter()
-            .map(|(_, connection)| connection.held());
         Figures {
             people: self.chat.people(),
             visitors: self.chat.visitors(),
@@ -177,7 +241,8 @@ impl<S: Stream> Hub<S> {
             behind,
             most_behind,
             skipped: self.post.fanout.skipped(),
-            memory: self.post.fanout.memory() + self.chat.memory() + inputs.sum::<usize>(),
+            memory: self.memory(),
+            max_memory: self.config.max_memory,
             uptime: self.now,
         }
     }
@@ -194,14 +259,13 @@ impl<S: Stream> Hub<S> {
         let connection = &mut self.connections[id as usize];
         let mut input = connection.take_input();
         if let Some(listing) = input.listing.take() {
-            let Self {
-                chat, post, now, ..
-            } = self;
-            input.listing = chat.list(id, listing, limits::PAGE_LINES, *now, &mut |event| {
+            let moment = self.moment();
+            let Self { chat, post, .. } = self;
+            input.listing = chat.list(id, listing, limits::PAGE_LINES, moment, &mut |event| {
                 post.deliver(event);
             });
         }
-        self.connections[id as usize].put_input(input);
+        self.connections[id as usize].put_input(input, &self.inputs);
     }
 
     /// Lets those read on who no longer have to wait.

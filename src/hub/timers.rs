@@ -20,11 +20,13 @@ impl Timers {
         self.order.insert((at, id));
     }
 
-    /// Takes the deadline of `id` away, if it has one.
-    pub fn clear(&mut self, id: u32) {
-        if let Some(old) = self.deadlines.remove(&id) {
+    /// Takes the deadline of `id` away. Whether it had one.
+    pub fn clear(&mut self, id: u32) -> bool {
+        let old = self.deadlines.remove(&id);
+        if let Some(old) = old {
             self.order.remove(&(old, id));
         }
+        old.is_some()
     }
 
     /// Gives `id` a later deadline, if it has one.
@@ -60,8 +62,8 @@ mod tests {
         timers.set(2, 10);
         timers.set(3, 20);
         timers.set(1, 5);
-        timers.clear(3);
-        timers.clear(7);
+        assert!(timers.clear(3));
+        assert!(!timers.clear(7));
         timers.put_off(7, 1);
         assert_eq!(timers.next(), Some(5));
         assert_eq!(timers.pop(4), None);

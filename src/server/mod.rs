@@ -2,6 +2,8 @@
 //!
 //! Owns the poll and says what is ready; what follows from it is the [`Hub`]'s. Knows no rules.
 
+mod intake;
+mod release;
 mod socket;
 
 use crate::chat::{Line, Moment, Origin, Wall};
@@ -11,8 +13,10 @@ use crate::limits::{self, Millis};
 use crate::listen::{self, Bound, Listener, SocketFile};
 use crate::system;
 use crate::transcript::{Tail, Transcript};
+use intake::Intake;
 use mio::net::{TcpListener, UnixListener};
 use mio::{Events, Interest, Poll, Token, event::Source};
+use release::Release;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 use socket::Socket;
@@ -58,14 +62,10 @@ pub struct Server {
     /// The public lines of a turn, on their way to the transcript.
     records: Vec<u8>,
     clock: LocalClock,
+    release: Release,
     /// When time began.
     start: Instant,
-    /// Accepting rests until then, because the system refused to give more.
-    resting: Option<Millis>,
-    /// That was logged, and somebody waits still.
-    is_short: bool,
-    /// How many connections there were when it began to rest.
-    rested_at: usize,
+    intake: Intake,
     /// Numbers those who come by a Unix socket.
     unix_count: u32,
     stop_at: Option<Millis>,
@@ -101,10 +101,9 @@ impl Server {
             transcript: None,
             records: Vec::new(),
             clock: LocalClock::default(),
+            release: Release::default(),
             start: Instant::now(),
-            resting: None,
-            is_short: false,
-            rested_at: 0,
+            intake: Intake::default(),
             unix_count: 0,
             stop_at: None,
         })
@@ -171,9 +170,10 @@ impl Server {
             self.accept(now);
             self.hub.turn(now);
             self.record(now);
-            if self.hub.len() < self.rested_at {
-                self.resting = None;
+            if self.release.is_due(self.hub.memory(), now) {
+                system::release_memory();
             }
+            self.intake.crowd_is(self.hub.len());
             if let Some(stop_at) = self.stop_at
                 && (self.hub.is_empty() || now >= stop_at)
             {
@@ -205,16 +205,17 @@ impl Server {
 
     /// How long the poll may wait: not at all while there is work, for ever while nothing is due.
     fn timeout(&self) -> Option<Duration> {
-        let admits = self.resting.is_none() && self.doors.iter().any(|door| door.waiting);
+        let admits = self.intake.resting().is_none() && self.doors.iter().any(|door| door.waiting);
         if self.hub.is_busy() || admits {
             return Some(Duration::ZERO);
         }
         let transcript = self.transcript.as_ref().and_then(Transcript::next_deadline);
         let deadlines = [
             self.hub.next_deadline(),
-            self.resting,
+            self.intake.resting(),
             self.stop_at,
             transcript,
+            self.release.next_deadline(),
         ];
         let next = deadlines.into_iter().flatten().min()?;
         let at = self.start + Duration::from_millis(next);
@@ -232,8 +233,14 @@ impl Server {
             reopens |= signal == SIGHUP;
             stops |= signal != SIGHUP;
         }
-        if let Some(transcript) = self.transcript.as_mut().filter(|_| reopens) {
-            transcript.reopen();
+        if reopens {
+            match &mut self.transcript {
+                Some(transcript) => {
+                    log::info!("a hangup signal: opening the transcript anew");
+                    transcript.reopen();
+                }
+                None => log::info!("a hangup signal: there is no transcript to open anew"),
+            }
         }
         // Two that come together, as from a terminal and a supervisor, are one.
         if !stops {
@@ -253,37 +260,14 @@ impl Server {
 
     /// Lets in whoever waits, listener by listener, so many at a time.
     fn accept(&mut self, now: Millis) {
-        if self.resting.is_some_and(|until| now < until) {
-            return;
-        }
-        self.resting = None;
+        let mut intake = std::mem::take(&mut self.intake);
         for index in 0..self.doors.len() {
-            for _ in 0..limits::ACCEPTS {
-                if !self.doors[index].waiting {
-                    break;
-                }
-                match self.admit(index, now) {
-                    Ok(()) => {}
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        self.doors[index].waiting = false;
-                        self.is_short = false;
-                    }
-                    // The peer was gone before its turn, or a signal came: the next one, please.
-                    Err(error) if is_passing(&error) => {}
-                    Err(error) => {
-                        // What is missing comes back when somebody leaves, or by itself.
-                        if !std::mem::replace(&mut self.is_short, true) {
-                            log::warn!(
-                                "newcomers must wait: {error} (raise 'ulimit -n', or lower --max-clients)"
-                            );
-                        }
-                        self.resting = Some(now + limits::ACCEPT_PAUSE);
-                        self.rested_at = self.hub.len();
-                        return;
-                    }
-                }
+            if self.doors[index].waiting && intake.is_open(now) {
+                let crowd = self.hub.len();
+                self.doors[index].waiting = intake.let_in(now, crowd, || self.admit(index, now));
             }
         }
+        self.intake = intake;
     }
 
     /// Lets one in.
@@ -313,15 +297,6 @@ impl Server {
         self.hub.accept(socket, origin, now);
         Ok(())
     }
-}
-
-/// Whether an error of `accept` concerns one connection only, so that the next can be tried at once.
-fn is_passing(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionReset | Interrupted
-    )
 }
 
 impl Entrance {

@@ -6,9 +6,11 @@
 //! A target stands well, or is slow (a pipe that is full: its lines wait a moment, so many at most),
 //! or has failed. While it has failed each turn's lines are counted and dropped, but for one: a line
 //! of which the target holds the beginning is kept until its end can follow. So the target only ever
-//! grows, by whole lines in their order.
+//! grows, by whole lines in their order. A line of somebody else's, or of a process that crashed, whose end nobody
+//! has is marked as none before anything follows it.
 
 use crate::limits::{self, Millis};
+use crate::wire::record;
 use memchr::{memchr, memchr_iter};
 use rustix::io::Errno;
 use std::io;
@@ -213,11 +215,18 @@ impl<T: Target> Keeper<T> {
         self.prepare(now).map_err(|error| (false, error))?;
         let mut moved = false;
         if self.behind_torn {
-            if let (_, Some(error)) = self.put(b"\n") {
+            let (_, error) = self.put(record::TORN_END);
+            // Whatever of it was taken, the line is none of ours.
+            self.torn = false;
+            if let Some(error) = error {
                 return Err((false, error));
             }
             self.behind_torn = false;
             moved = true;
+            let name = &self.name;
+            log::warn!(
+                "transcript {name}: its last line was cut short; it stays, but counts as none"
+            );
         }
         if !self.rest.is_empty() {
             let mut rest = std::mem::take(&mut self.rest);

@@ -52,13 +52,15 @@ fn read(mut file: File, most_bytes: u64) -> io::Result<Tail> {
         0 => 0,
         _ => memchr::memchr(b'\n', &bytes).map_or(bytes.len(), |at| at + 1),
     };
-    // A last line without a newline was torn by a crash: nobody knows what it would have said.
+    // A last line without a newline may have been torn by a crash: nobody knows what it would have said. Whoever
+    // wrote it by hand ends it, and it counts.
     let end = memchr::memrchr(b'\n', &bytes).map_or(begin, |at| at + 1);
     let mut lines = Vec::with_capacity(end.saturating_sub(begin));
     for line in bytes
         .get(begin..end)
         .unwrap_or_default()
         .split_inclusive(|&b| b == b'\n')
+        .filter(|line| !line.ends_with(record::TORN_END))
     {
         clean::append(&mut lines, &line[..line.len() - 1]);
         lines.push(b'\n');
@@ -100,6 +102,8 @@ mod tests {
         let torn = format!("{LINE}one\n\n{LINE}two\r\nfoo\n{LINE}torn");
         assert_eq!(texts(torn.as_bytes(), 1 << 20), ["one", "two"]);
         assert_eq!(texts(torn.as_bytes(), 20), [""; 0]);
+        let marked = format!("{LINE}one\n{LINE}torn\x18\n{LINE}two\n\x18\n{LINE}thr\x18ee\n");
+        assert_eq!(texts(marked.as_bytes(), 1 << 20), ["one", "two", "three"]);
         assert_eq!(texts(b"", 100), [""; 0]);
         assert_eq!(texts(b"no newline at all", 100), [""; 0]);
         assert_eq!(texts(b"no newline at all", 5), [""; 0]);

@@ -31,18 +31,21 @@ pub fn cleaned(text: &[u8]) -> String {
     String::from_utf8(out).unwrap_or_default()
 }
 
-/// `text`, cleaned: as it stands where it is clean already, else in `scratch`, whose former content is lost.
-pub fn clean<'a>(text: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a str {
-    if let Some(text) = str::from_utf8(text)
+/// `text` as it stands, if it is printable ASCII and tabs: nearly every line is, and needs no cleaning.
+pub fn as_plain(text: &[u8]) -> Option<&str> {
+    str::from_utf8(text)
         .ok()
         .filter(|text| is_plain(text.as_bytes()))
-    {
-        return text;
-    }
-    scratch.clear();
-    append(scratch, text);
-    // `append` writes whole characters only.
-    str::from_utf8(scratch).unwrap_or_default()
+}
+
+/// `text`, cleaned: as it stands where it is clean already, else in `scratch`, whose former content is lost.
+pub fn clean<'a>(text: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a str {
+    as_plain(text).unwrap_or_else(|| {
+        scratch.clear();
+        append(scratch, text);
+        // `append` writes whole characters only.
+        str::from_utf8(scratch).unwrap_or_default()
+    })
 }
 
 /// Whether `c` would act on a terminal instead of being shown by it. The tab is none.

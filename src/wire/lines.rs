@@ -77,14 +77,30 @@ impl Decoder {
         is_some.then_some(line)
     }
 
+    /// Drops the line that was begun, and so will be the rest of it.
+    pub fn drop_line(&mut self) {
+        self.dropping |= !self.partial.is_empty();
+        self.partial = Vec::new();
+    }
+
     /// Whether a line has begun whose end has not come.
     pub fn is_partial(&self) -> bool {
         !self.partial.is_empty()
     }
 
+    /// What has come of a line whose end has not.
+    pub fn begun(&self) -> &[u8] {
+        &self.partial
+    }
+
     /// Whether the stream stands at the beginning of a line.
     pub fn is_idle(&self) -> bool {
         self.partial.is_empty() && !self.dropping
+    }
+
+    /// Whether the rest of a line too long is being dropped.
+    pub fn is_dropping(&self) -> bool {
+        self.dropping
     }
 
     /// Bytes of memory held between two reads.
@@ -187,6 +203,25 @@ mod tests {
             assert_eq!(decode(&[input.as_bytes()], PLAIN), plain, "{input:?}");
             assert_eq!(decode(&[input.as_bytes()], BARE), bare, "{input:?}");
         }
+    }
+
+    #[test]
+    fn a_line_that_is_dropped_is_dropped_to_its_end() {
+        let mut decoder = Decoder::default();
+        let mut lines = Vec::new();
+        for piece in [&b"one\ntw"[..], b"o\nthr", b"ee\n", b"four\n"] {
+            let mut input = piece;
+            while let Some(Item::Line(line)) = decoder.next(&mut input, PLAIN) {
+                lines.push(line.into_owned());
+            }
+            if piece.ends_with(b"r") {
+                decoder.drop_line();
+                assert_eq!(decoder.held(), 0);
+            }
+        }
+        assert_eq!(lines, [&b"one"[..], b"two", b"four"]);
+        decoder.drop_line();
+        assert!(decoder.is_idle(), "there was none to drop");
     }
 
     #[test]

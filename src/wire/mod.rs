@@ -7,3 +7,5 @@ pub mod heard;
 pub mod lines;
 pub mod plain;
 pub mod record;
+pub mod stranger;
+pub mod telnet;

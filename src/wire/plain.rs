@@ -1,20 +1,36 @@
 //! The plain line protocol, for people with nothing but `nc` (contract, section 2).
 //!
 //! Lines to [`Command`]s, and events to lines. What comes in is cleaned here, so that everything behind
-//! is clean; what goes out is one line with its newline.
+//! is clean, and freed from what a telnet client says to its like; what goes out is one line with its newline.
 
-use super::clean;
+use super::{clean, telnet};
 use crate::chat::names::{ALSO, Fault};
 use crate::chat::{Command, Figures, LOBBY, Line, Millis, Moment, Notice, Said, Wall};
 use crate::limits;
 use time::{OffsetDateTime, UtcOffset};
 
+/// A line of exactly this leaves.
+const QUIT: &[u8] = b"quit";
+
 /// Reads one line, without its end. `scratch` is used where the line had to be cleaned.
 pub fn parse<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Command<'a> {
-    if line == b"quit" {
-        return Command::Quit("");
+    match clean::as_plain(line) {
+        Some(_) if line == QUIT => Command::Quit(""),
+        Some(text) => parse_text(text),
+        None => {
+            let line = telnet::strip(line);
+            if *line == *QUIT {
+                return Command::Quit("");
+            }
+            scratch.clear();
+            clean::append(scratch, &line);
+            // `append` writes whole characters only.
+            parse_text(str::from_utf8(scratch).unwrap_or_default())
+        }
     }
-    let text = clean::clean(line, scratch);
+}
+
+fn parse_text(text: &str) -> Command<'_> {
     match text.strip_prefix('/') {
         None => Command::Say(text),
         Some(literal) if literal.starts_with('/') => Command::Say(literal),
@@ -227,6 +243,7 @@ fn words(notice: Notice<'_>) -> String {
             )
         }
         Notice::Earlier => "earlier:".into(),
+        Notice::Forgotten => "some lines are no longer kept".into(),
         Notice::Now => "now:".into(),
         Notice::NoHistory(room) => format!("nothing was said in {room} yet"),
         Notice::Help { usage, about } => format!("{usage:<24} {about}"),
@@ -257,6 +274,13 @@ fn words(notice: Notice<'_>) -> String {
         ),
         Notice::Ban { whom, by } => format!("{whom}, by {by}"),
         Notice::LineTooLong(most) => format!("line too long: {most} bytes at most"),
+        Notice::LineDropped => {
+            "the server is short of memory: the line you have begun is dropped, say it again later"
+                .into()
+        }
+        Notice::NoMemory => {
+            "the server is short of memory: what you said last was not heard".into()
+        }
         Notice::Closing => "the server is closing".into(),
     }
 }
@@ -299,6 +323,7 @@ fn figure_lines(out: &mut Vec<u8>, figures: &Figures) {
         most_behind,
         skipped,
         memory,
+        max_memory,
         uptime,
     } = *figures;
     let at_the_door = if visitors > 0 {
@@ -316,7 +341,7 @@ fn figure_lines(out: &mut Vec<u8>, figures: &Figures) {
         format!("people: {people}{at_the_door}; rooms: {rooms}"),
         format!("lines: {lines_in} in, {lines_out} out, {per_second} delivered a second"),
         format!("readers behind: {behind}{last}; lines skipped: {skipped}"),
-        format!("memory queued or kept: {memory} bytes"),
+        format!("memory queued or kept: {memory} of {max_memory} bytes"),
     ] {
         put(out, &["*** ", &line, "\n"]);
     }
@@ -408,6 +433,13 @@ mod tests {
             (b"/whoami", Command::Unknown("whoami")),
             (b"/m\x1be waves", Command::Act("waves")),
             (b"\x1b]0;x\x07\xff", Command::Say("]0;x\u{FFFD}")),
+            (b"\xff\xfb\x1f/nick a", Command::Nick("a")),
+            (
+                b"\xff\xf4\xff\xfd\x06hello\xff\xff",
+                Command::Say("hello\u{FFFD}"),
+            ),
+            (b"\xff\xf4\xff\xfd\x06quit", Command::Quit("")),
+            (b"\x1bquit", Command::Say("quit")),
         ] {
             assert_eq!(parse(line, &mut Vec::new()), expected, "{line:?}");
         }

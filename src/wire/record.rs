@@ -17,6 +17,9 @@ use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
 const TIMES: RangeInclusive<i64> = -62_135_510_400..=253_370_678_400;
 /// Seconds by which a local time may be ahead of UTC, for the form's two digits of hours.
 const OFFSETS: RangeInclusive<i32> = -86_340..=86_340;
+/// Ends a line that a crash cut short: the control by which ASCII cancels what stands before it. No line that
+/// [`format`] makes has a control in it, so whatever ends in it is none.
+pub const TORN_END: &[u8] = b"\x18\n";
 /// `2026-11-22T14:03:07+01:00`
 const STAMP: usize = 25;
 

@@ -46,6 +46,8 @@ fn clean_environment(command: &mut Command) {
     command.stdin(Stdio::null());
     // Newcomers are told what was said before only where a test asks for it.
     command.env("SNUG_HISTORY", "0");
+    // Nor is anybody made to speak slowly elsewhere.
+    command.env("SNUG_RATE", "off");
 }
 
 /// Runs `snug` with `arguments`, which must make it end by itself.
@@ -166,7 +168,12 @@ impl Server {
     }
 
     /// [`Self::start`] by a `command` of [`snug`] or [`snug_after`].
-    pub fn start_as(mut command: Command, options: &[&str]) -> Self {
+    pub fn start_as(command: Command, options: &[&str]) -> Self {
+        Self::start_into(command, options, Stdio::null())
+    }
+
+    /// [`Self::start_as`] with that standard output.
+    pub fn start_into(mut command: Command, options: &[&str], stdout: impl Into<Stdio>) -> Self {
         let listeners = options.iter().filter(|option| **option == "-l").count();
         command.arg("serve").args(options);
         if listeners == 0 {
@@ -174,7 +181,7 @@ impl Server {
         }
         raise_own_file_limit();
         let mut child = command
-            .stdout(Stdio::null())
+            .stdout(stdout)
             .stderr(Stdio::piped())
             .spawn()
             .expect("snug starts");

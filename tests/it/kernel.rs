@@ -3,6 +3,7 @@
 use crate::harness::{Address, Client, Server};
 use std::fs;
 use std::net::{SocketAddr, SocketAddrV4};
+use std::time::Duration;
 
 /// How much memory a process has taken since a moment.
 pub struct Growth {
@@ -22,6 +23,11 @@ impl Growth {
         Self::of(server, |pid| kib(pid, "VmHWM:"))
     }
 
+    /// Of the memory in use that is its own: what it allocated, not what of its program was read from the disk.
+    pub fn of_own(server: &Server) -> Self {
+        Self::of(server, |pid| kib(pid, "RssAnon:"))
+    }
+
     fn of(server: &Server, measure: fn(u32) -> Option<u64>) -> Self {
         let pid = server.pid();
         Self {
@@ -31,14 +37,21 @@ impl Growth {
         }
     }
 
+    /// How much it is by now, in KiB; 0 where the system does not tell.
+    pub fn now(&self) -> u64 {
+        let now = (self.measure)(self.pid);
+        now.zip(self.before)
+            .map_or(0, |(now, before)| now.saturating_sub(before))
+    }
+
     /// Checks that it is less than so many KiB.
     #[track_caller]
     pub fn expect_below(&self, limit: u64) {
-        let (Some(before), Some(now)) = (self.before, (self.measure)(self.pid)) else {
+        let Some(before) = self.before else {
             eprintln!("skipped: this system does not tell how much memory a process has");
             return;
         };
-        let growth = now.saturating_sub(before);
+        let growth = self.now();
         assert!(growth < limit, "from {before} KiB by {growth} KiB");
     }
 }
@@ -62,6 +75,21 @@ pub fn activity(pid: u32) -> Activity {
         switches: field(&status, "voluntary_ctxt_switches:")
             + field(&status, "nonvoluntary_ctxt_switches:"),
         ticks: ticks(pid),
+    }
+}
+
+/// How often it has waited for something to happen, and so been woken.
+pub fn wakes(pid: u32) -> u64 {
+    field(&status(pid), "voluntary_ctxt_switches:")
+}
+
+/// The time it has computed.
+pub fn computed(pid: u32) -> Duration {
+    // To the nanosecond, where the system counts so; else to a hundredth of a second.
+    let schedstat = fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
+    match schedstat.split_whitespace().next().map(str::parse) {
+        Some(Ok(nanoseconds)) => Duration::from_nanos(nanoseconds),
+        _ => Duration::from_millis(10 * ticks(pid)),
     }
 }
 
@@ -118,4 +146,14 @@ pub fn unread(server: &Address, client: &Client) -> u64 {
     queues.map_or(0, |(_, unread)| {
         u64::from_str_radix(unread, 16).expect("a number")
     })
+}
+
+/// One of the counters of this network's TCP that proc_net_netstat(5) lists under `TcpExt`.
+pub fn tcp_counter(name: &str) -> u64 {
+    let table = fs::read_to_string("/proc/net/netstat").expect("Linux");
+    let mut lines = table.lines().filter(|line| line.starts_with("TcpExt:"));
+    let mut row = || lines.next().expect("a row").split_whitespace();
+    let (names, values) = (row(), row());
+    let (_, value) = names.zip(values).find(|(n, _)| *n == name).expect("it");
+    value.parse().expect("a number")
 }

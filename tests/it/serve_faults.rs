@@ -1,7 +1,7 @@
 //! What machines, networks and people do to a server, and that it serves on.
 
 use crate::harness::{Client, Folder, Server, WELCOME, numbered, snug, snug_after, until};
-use crate::kernel::{self, Growth};
+use crate::kernel::Growth;
 use std::fs::{self, File};
 use std::io::Read;
 use std::process::Stdio;
@@ -99,59 +99,6 @@ fn resets_in_the_middle_of_a_broadcast_cost_nobody_a_line() {
 }
 
 #[test]
-fn coming_and_going_leaves_nothing_behind() {
-    let server = Server::start(&[]);
-    let [mut stays] = server.room();
-    let come_and_go = |number: usize| {
-        for n in 0..number {
-            let mut client = server.connect();
-            match n % 4 {
-                0 => {}
-                1 => client.send("half a line"),
-                2 => client.say("a line"),
-                _ => {
-                    client.reset();
-                    continue;
-                }
-            }
-            drop(client);
-        }
-    };
-    let settle = |stays: &mut Client| {
-        // People are let in in order, so after this one nobody is still to come.
-        drop(server.join());
-        until("all but one have left", || {
-            let log = server.log_lines();
-            let count = |what| log.iter().filter(|line| line.contains(what)).count();
-            count(" came") == count(" left: ") + 1
-        });
-        stays.sync();
-    };
-    come_and_go(500);
-    settle(&mut stays);
-    let growth = Growth::of_resident(&server);
-    let descriptors = kernel::descriptors(server.pid());
-    for _ in 0..9 {
-        come_and_go(500);
-        settle(&mut stays);
-    }
-    growth.expect_below(256);
-    until("the descriptors are closed", || {
-        kernel::descriptors(server.pid()) <= descriptors
-    });
-    check_serves_beside(&server, &mut stays);
-}
-
-#[test]
-fn a_thousand_come_at_once() {
-    let server = Server::start(&[]);
-    let mut people: Vec<Client> = (0..1000).map(|_| server.connect()).collect();
-    for person in &mut people {
-        person.expect_line(WELCOME);
-    }
-}
-
-#[test]
 fn a_crowd_leaves_its_memory_behind_it() {
     let server = Server::start(&[]);
     let crowd = || {
@@ -170,43 +117,6 @@ fn a_crowd_leaves_its_memory_behind_it() {
         server.wait_log_lines(" left: ", round * 1000);
     }
     growth.expect_below(512);
-}
-
-/// More clients than descriptors: those who cannot be let in wait, and come in as others leave.
-#[test]
-#[cfg_attr(not(target_os = "linux"), ignore = "needs Linux's /proc")]
-fn whoever_finds_no_descriptor_waits_its_turn() {
-    use std::collections::VecDeque;
-
-    let options = ["--max-clients", "1000"];
-    let mut server = Server::start_as(snug_after("ulimit -n 64"), &options);
-    let mut waiting: VecDeque<Client> = (0..200).map(|_| server.connect()).collect();
-    // They are let in in order; as long as the first are in, the hundredth is not.
-    for client in waiting.iter_mut().take(30) {
-        client.expect_line(WELCOME);
-    }
-    server.wait_log_lines(" came", 30);
-    until("the descriptors are used up", || {
-        kernel::descriptors(server.pid()) >= 64
-    });
-    // Here time itself is what is tested: ten attempts a second cost nothing that could be seen.
-    let before = kernel::ticks(server.pid());
-    std::thread::sleep(std::time::Duration::from_secs(1));
-    let ticks = kernel::ticks(server.pid()) - before;
-    assert!(
-        ticks <= 2,
-        "waiting for a descriptor took {ticks} hundredths of a second"
-    );
-    assert!(server.is_running());
-    for served in 0..200 {
-        let mut client = waiting.pop_front().expect("200 are there");
-        if served >= 30 {
-            client.expect_line(WELCOME);
-        }
-        client.sync();
-    }
-    server.wait_log_lines(" left: ", 200);
-    check_serves(&server);
 }
 
 #[test]

@@ -180,23 +180,6 @@ fn half_a_line_is_none() {
 }
 
 #[test]
-fn a_hundred_megabytes_without_a_newline_cost_no_memory() {
-    let server = Server::start(&[]);
-    let [mut other, mut client] = server.room();
-    let growth = Growth::of_peak(&server);
-    let chunk = vec![b'x'; 1 << 20];
-    for _ in 0..100 {
-        client.send(&chunk);
-    }
-    client.expect_line(TOO_LONG);
-    client.say("the end of it");
-    client.say("the next");
-    other.expect_line(&format!("<{}> the next", client.name));
-    assert_eq!(client.sync(), [""; 0], "it is said once");
-    growth.expect_below(1024);
-}
-
-#[test]
 fn a_million_empty_lines_are_a_million_lines() {
     let server = Server::start(&["--slow", "wait"]);
     let [mut other, mut client] = server.room();

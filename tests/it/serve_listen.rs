@@ -124,6 +124,36 @@ fn a_list_of_addresses_comes_from_the_environment_too() {
     assert_eq!(output.status.code(), Some(2), "the variable is read");
 }
 
+/// Runs `snug` with every variable empty that the help of its subcommand names. It must get as far as failing to
+/// connect or listen, and have the same help.
+fn check_empty_variables(arguments: &[&str]) {
+    let help = String::from_utf8(run(&[arguments[0], "--help"]).stdout).expect("UTF-8");
+    let mut command = snug();
+    command.args(arguments);
+    let mut count = 0;
+    for rest in help.split("[env: ").skip(1) {
+        let name = rest.split([']', '=']).next().expect("a name");
+        command.env(name, "");
+        count += 1;
+    }
+    assert!(count > 10, "{help}");
+    let output = command.output().expect("it runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    let output = command.arg("--help").output().expect("it runs");
+    let again = String::from_utf8(output.stdout).expect("UTF-8");
+    // Some show the value too.
+    assert_eq!(again.replace("=]", "]"), help.replace("=]", "]"));
+}
+
+#[test]
+fn an_empty_variable_counts_as_none() {
+    let folder = Folder::new();
+    let missing = unix(&folder.path("missing/snug.sock"));
+    check_empty_variables(&["serve", "-l", &missing, "--bare"]);
+    check_empty_variables(&["connect", &missing, "--bare", "--no-reconnect"]);
+}
+
 #[test]
 fn a_port_in_use_is_said_so() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");

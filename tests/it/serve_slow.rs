@@ -147,17 +147,58 @@ fn what_skips_holds_the_newest_lines() {
     );
 }
 
-#[test]
-fn the_memory_held_for_a_stopped_reader_is_bounded() {
+/// A flood of many times the backlog, past readers that have stopped: what is held for all of them together, and
+/// that each is told to the line what it missed when it reads again.
+fn check_memory(backlog: usize, length: usize) {
     let folder = Folder::new();
-    let server = Server::start_unix(&folder, &["--backlog", "256K"]);
-    let [mut reader, mut sender, _slow, _slow_too] = server.room();
+    let server = Server::start_unix(&folder, &["--backlog", &format!("{backlog}K")]);
+    let [mut reader, mut sender, mut slow, mut slow_too] = server.room();
     let prefix = format!("<{}> ", sender.name);
-    talk(&mut sender, &mut reader, &prefix, 0..BATCH);
-    let growth = Growth::of_peak(&server);
-    talk(&mut sender, &mut reader, &prefix, BATCH..8000);
-    // One backlog for both of them, a line, 64 KiB; and what an allocator may need.
-    growth.expect_below(256 + 64 + 256);
+    let (mut tally, mut tallies) = (Tally::default(), [Tally::default(), Tally::default()]);
+    let batch = BATCH * LENGTH / length;
+    let mut talk = |to: usize| {
+        let from = tally.lines;
+        sender.send(numbered(from..to, length));
+        tally.read(&mut reader, &prefix, to, length);
+        assert_eq!(tally.skipped, 0);
+    };
+    // What is there without them: the room's last lines, what a read fills.
+    let before = 300 + 8 * batch;
+    for to in (batch..before).step_by(batch).chain([before]) {
+        talk(to);
+        for (reader, tally) in [&mut slow, &mut slow_too].into_iter().zip(&mut tallies) {
+            tally.read(reader, &prefix, to, length);
+        }
+    }
+    let growth = Growth::of_own(&server);
+    let mut most = 0;
+    let count = before + 8 * (backlog << 10) / length;
+    for to in (before + batch..count).step_by(batch).chain([count]) {
+        talk(to);
+        most = most.max(growth.now());
+    }
+    eprintln!("{most} KiB are held of a backlog of {backlog} KiB, with lines of {length} bytes");
+    // A line, and 64 KiB.
+    assert!(most <= backlog as u64 + 4 + 64, "{most} of {backlog}");
+    for (reader, tally) in [&mut slow, &mut slow_too].into_iter().zip(&mut tallies) {
+        tally.read(reader, &prefix, count, length);
+        assert!(tally.skipped > 0, "{tally:?}");
+    }
+}
+
+#[test]
+fn the_memory_held_for_stopped_readers_is_one_backlog() {
+    for (backlog, length) in [
+        (64, 1000),
+        (64, 4096),
+        (256, 1000),
+        (1024, 100),
+        (1024, 3000),
+        (1024, 4096),
+        (4096, 1000),
+    ] {
+        check_memory(backlog, length);
+    }
 }
 
 #[test]

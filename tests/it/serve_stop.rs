@@ -1,8 +1,12 @@
 //! How a server ends, and that it rests until then.
 
-use crate::harness::{Client, Folder, Server, numbered, unix, until};
+use crate::alone;
+use crate::harness::{Client, Folder, Server, numbered, numbered_line, unix, until};
 use rustix::process::Signal;
+use std::fs;
 use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -116,31 +120,79 @@ fn what_is_queued_is_written_before_the_end() {
     assert_eq!(server.expect_exit(GRACE).code(), Some(0));
 }
 
-#[test]
-fn stuck_readers_and_flooders_do_not_delay_it_beyond_its_grace() {
+/// A stop in the middle of a flood, beside readers that are stuck. Gives how long it took, in milliseconds.
+fn stop_in_a_flood() -> u64 {
     let folder = Folder::new();
-    let mut server = Server::start_unix(&folder, &[]);
-    let [mut reader, mut sender, _stuck, flooder] = server.room();
-    for from in (0..1000).step_by(100) {
-        sender.send(numbered(from..from + 100, 1000));
-        for _ in 0..100 {
-            reader.line();
+    let transcript = folder.path("transcript");
+    let keeps = transcript.to_str().expect("a plain path");
+    let mut server = Server::start_unix(&folder, &["--transcript", keeps]);
+    let [_stuck, flooder, _stuck_too, one, two, three] = server.room();
+    let prefix = format!("<{}> ", flooder.name);
+    // How many lines each of the healthy readers has had: the flood is never further ahead of the slowest than is
+    // well within the backlog, however slow this machine is.
+    let heard: Arc<[AtomicUsize; 3]> = Arc::default();
+    let slowest = |heard: &[AtomicUsize; 3]| {
+        let counts = heard.iter().map(|count| count.load(Ordering::Relaxed));
+        counts.min().unwrap_or_default()
+    };
+    let flood = thread::spawn({
+        let (heard, mut writer) = (Arc::clone(&heard), flooder.writer());
+        move || {
+            for batch in 0.. {
+                let lines = numbered(batch * 50..batch * 50 + 50, 1000);
+                if writer.write_all(lines.as_bytes()).is_err() {
+                    return;
+                }
+                while (batch + 1) * 50 > slowest(&heard) + 300 {
+                    thread::yield_now();
+                    if heard[0].load(Ordering::Relaxed) == usize::MAX {
+                        return;
+                    }
+                }
+            }
         }
-    }
-    let mut writer = flooder.writer();
-    let flood = thread::spawn(move || {
-        let lines = numbered(0..100, 1000);
-        while writer.write_all(lines.as_bytes()).is_ok() {}
     });
-    reader.line();
+    let readers: Vec<_> = [one, two, three]
+        .into_iter()
+        .enumerate()
+        .map(|(n, mut reader)| {
+            let (heard, prefix) = (Arc::clone(&heard), prefix.clone());
+            thread::spawn(move || {
+                let mut lines = 0;
+                loop {
+                    let line = reader.line();
+                    if line == "*** the server is closing" {
+                        reader.expect_eof();
+                        heard[n].store(usize::MAX, Ordering::Relaxed);
+                        return lines;
+                    }
+                    assert_eq!(line, format!("{prefix}{}", numbered_line(lines, 1000)));
+                    lines += 1;
+                    heard[n].store(lines, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    // Past the backlog of those who are stuck.
+    until("the flood is under way", || slowest(&heard) > 2000);
     let start = Instant::now();
     server.signal(Signal::TERM);
-    // The flood is heard up to the stop, or skipped in part; behind it stands the farewell.
-    while reader.line() != "*** the server is closing" {}
-    reader.expect_eof();
     assert_eq!(server.expect_exit(GRACE).code(), Some(0));
-    assert!(start.elapsed() < GRACE);
+    let took = start.elapsed().as_millis() as u64;
     flood.join().expect("its connection ended");
+    // Each line that was published is in the transcript.
+    let published = fs::read_to_string(&transcript).expect("a transcript");
+    let published = published.lines().count();
+    for reader in readers {
+        assert_eq!(reader.join().expect("in order"), published);
+    }
+    eprintln!("{published} lines were published, and heard by all; {took} ms to the end");
+    took
+}
+
+#[test]
+fn a_stop_in_a_flood_costs_healthy_readers_nothing_and_stuck_ones_five_seconds() {
+    alone::within([5000], || [stop_in_a_flood()]);
 }
 
 #[test]

@@ -104,6 +104,7 @@ fn meaning(line: &[u8], bare: bool) -> Effect {
     if bare {
         return Effect::Say(line.to_vec());
     }
+    let line = &typed(line)[..];
     if line == b"quit" {
         return Effect::Quit(Vec::new());
     }
@@ -128,6 +129,37 @@ fn meaning(line: &[u8], bare: bool) -> Effect {
         "help" => Effect::Unknown(rest.trim().into()),
         _ => Effect::Unknown(word.into()),
     }
+}
+
+/// What was typed into a telnet client, byte by byte (RFC 854).
+fn typed(line: &[u8]) -> Vec<u8> {
+    const IAC: u8 = 255;
+    let mut text = Vec::new();
+    let mut at = 0;
+    // An end of the line is like a byte that means nothing.
+    let byte = |at: usize| line.get(at).copied().unwrap_or(0);
+    while at < line.len() {
+        match (byte(at), byte(at + 1)) {
+            (IAC, 250) => {
+                at += 2;
+                while at < line.len() && (byte(at), byte(at + 1)) != (IAC, 240) {
+                    at += if byte(at) == IAC { 2 } else { 1 };
+                }
+                at += 2;
+            }
+            (IAC, 251..=254) if at + 2 < line.len() => at += 3,
+            (IAC, 236..=239 | 241..=249) => at += 2,
+            (IAC, IAC) => {
+                text.push(IAC);
+                at += 2;
+            }
+            (other, _) => {
+                text.push(other);
+                at += 1;
+            }
+        }
+    }
+    text
 }
 
 /// Promise 6, character by character.

@@ -136,6 +136,8 @@ fn draw_config(rng: &mut Rng) -> Config {
         backlog: rng.pick(&[4 << 10, 4 << 10, 6 << 10, 16 << 10, 64 << 10, 1 << 20]),
         slow,
         slow_timeout: rng.pick(&[50, 1_000, 1_000, 30_000]),
+        max_memory: 64 << 20,
+        pace: None,
         unterminated: rng.one_in(4).then(|| rng.pick(&[5, 100, 1_000])),
         hide_addresses: rng.one_in(3),
     }

@@ -1,14 +1,15 @@
 //! A bar for each server, the shortest first, from 0. Pure, as a plot is.
 
-use super::look::{LABEL, Look, TICK};
+use super::look::{LABEL, Look};
 use super::metric::figure;
-use super::plot::{Mark, Role, draw_head, draw_lines};
+use super::plot::{MOST_OF_NAME, Mark, Role};
 use super::scale::Scale;
-use super::svg::{Anchor, Canvas};
+use super::svg::{Anchor, Canvas, EDGE};
 
-const EDGE: f64 = 12.0;
-const STEP: f64 = 28.0;
+const ROW: f64 = 28.0;
 const THICKNESS: f64 = 16.0;
+/// Between a bar and its texts.
+const GAP: f64 = 8.0;
 
 pub struct Bars {
     /// Names the file.
@@ -27,90 +28,90 @@ pub struct Bar {
     pub mark: Mark,
 }
 
+/// Where the bars are, in pixels.
+struct Frame {
+    left: f64,
+    right: f64,
+    top: f64,
+    bottom: f64,
+    scale: Scale,
+}
+
 impl Bars {
     pub fn draw(&self, width: f64, alone: bool) -> String {
+        let mut canvas = Canvas::new(width);
+        let head = canvas.head(&self.title, &self.note);
+        let top = canvas.lines(&self.x_title, head) + 8.0;
+        let frame = self.frame(width, top);
+        for tick in frame.scale.ticks() {
+            let x = frame.x(tick);
+            canvas.line("grid", (x, frame.top), (x, frame.bottom));
+        }
+        let ticks = frame.scale.ticks().into_iter();
+        let ticks = ticks.map(|tick| (frame.x(tick), figure(tick)));
+        canvas.places(ticks, frame.bottom + 18.0);
+        for (index, bar) in self.bars.iter().enumerate() {
+            let middle = frame.top + ROW * (index as f64 + 0.5);
+            bar.draw(&mut canvas, &frame, middle, width);
+        }
+        let words = self.bars.iter();
+        let words: Vec<String> = words
+            .map(|bar| format!("{}: {}.", bar.peer, bar.words()))
+            .collect();
+        let description = format!("{}. {}", self.x_title, words.join(" "));
+        canvas.finish(frame.bottom + 32.0, &self.title, &description, alone)
+    }
+
+    /// Names to the left of the bars, room for the longest bar's figure to their right.
+    fn frame(&self, width: f64, top: f64) -> Frame {
         let highs = self.bars.iter().filter_map(|bar| match bar.mark {
             Mark::Figure { value, high, .. } => Some(value.max(high)),
             Mark::Fault(_) | Mark::Missing => None,
         });
-        let scale = Scale::from_zero(highs);
-        let widest = |texts: &mut dyn Iterator<Item = &str>| {
-            texts.map(|text| LABEL.width(text)).fold(0.0, f64::max)
-        };
-        let left = EDGE + 8.0 + widest(&mut self.bars.iter().map(|bar| bar.peer.as_str()));
-        let figures: Vec<String> = self.bars.iter().map(|bar| bar.words()).collect();
-        let of_figures = figures
-            .iter()
-            .zip(&self.bars)
-            .filter(|(_, bar)| bar.has_figure());
-        let right = width - EDGE - 10.0 - widest(&mut of_figures.map(|(text, _)| text.as_str()));
-        let x = |value: f64| left + (right - left) * scale.at(value);
-        let mut canvas = Canvas::new(width);
-        let head = draw_head(&mut canvas, &self.title, &self.note, width);
-        let top = draw_lines(&mut canvas, &self.x_title, head, width) + 8.0;
-        let bottom = top + STEP * self.bars.len() as f64;
-        let mut free_from = f64::NEG_INFINITY;
-        for tick in scale.ticks() {
-            canvas.line("grid", (x(tick), top), (x(tick), bottom));
-            let label = figure(tick);
-            let half = TICK.width(&label) / 2.0;
-            if x(tick) - half > free_from {
-                canvas.text(
-                    TICK,
-                    "soft",
-                    Anchor::Middle,
-                    (x(tick), bottom + 18.0),
-                    &label,
-                );
-                free_from = x(tick) + half + 4.0;
-            }
+        let names = self.bars.iter().map(|bar| LABEL.width(&bar.name(width)));
+        let figures = self.bars.iter().filter_map(|bar| match bar.mark {
+            Mark::Figure { .. } => Some(LABEL.width(&bar.words())),
+            Mark::Fault(_) | Mark::Missing => None,
+        });
+        Frame {
+            left: EDGE + names.fold(0.0, f64::max) + GAP,
+            right: width - EDGE - figures.fold(0.0, f64::max) - GAP,
+            top,
+            bottom: top + ROW * self.bars.len() as f64,
+            scale: Scale::from_zero(highs),
         }
-        for (index, (bar, words)) in self.bars.iter().zip(&figures).enumerate() {
-            let middle = top + STEP * (index as f64 + 0.5);
-            let bold = if bar.role == Role::Ours { " bold" } else { "" };
-            let name = format!("{}{bold}", bar.look.fill());
-            canvas.text(
-                LABEL,
-                &name,
-                Anchor::End,
-                (left - 8.0, middle + 4.5),
-                &bar.peer,
-            );
-            let mut end = left;
-            if let Mark::Figure { value, low, high } = bar.mark {
-                end = x(high.max(value));
-                let corner = (left, middle - THICKNESS / 2.0);
-                // A bar that is there can be seen, however short.
-                canvas.bar(
-                    &bar.look.fill(),
-                    corner,
-                    (x(value) - left).max(1.5),
-                    THICKNESS,
-                );
-                canvas.line("inked", (x(low), middle), (x(high), middle));
-            }
-            let room = width - EDGE - end - 8.0;
-            let words = LABEL.cut(words, room.max(0.0));
-            let class = format!("ink{bold}");
-            canvas.text(
-                LABEL,
-                &class,
-                Anchor::Start,
-                (end + 8.0, middle + 4.5),
-                &words,
-            );
-        }
-        let description: Vec<String> = (self.bars.iter().zip(&figures))
-            .map(|(bar, words)| format!("{}: {words}.", bar.peer))
-            .collect();
-        let description = format!("{}. {}", self.x_title, description.join(" "));
-        canvas.finish(bottom + 32.0, &self.title, &description, alone)
+    }
+}
+
+impl Frame {
+    fn x(&self, value: f64) -> f64 {
+        self.left + (self.right - self.left) * self.scale.at(value)
     }
 }
 
 impl Bar {
-    fn has_figure(&self) -> bool {
-        matches!(self.mark, Mark::Figure { .. })
+    fn draw(&self, canvas: &mut Canvas, frame: &Frame, middle: f64, width: f64) {
+        let bold = if self.role == Role::Ours { " bold" } else { "" };
+        let fill = self.look.fill();
+        let base = middle + 4.5;
+        let (class, at) = (format!("{fill}{bold}"), (frame.left - GAP, base));
+        canvas.text(LABEL, &class, Anchor::End, at, &self.name(width));
+        let mut end = frame.left;
+        if let Mark::Figure { value, low, high } = self.mark {
+            end = frame.x(high.max(value));
+            let corner = (frame.left, middle - THICKNESS / 2.0);
+            // A bar that is there can be seen, however short.
+            let length = (frame.x(value) - frame.left).max(1.5);
+            canvas.bar(&fill, corner, length, THICKNESS);
+            canvas.line("inked", (frame.x(low), middle), (frame.x(high), middle));
+        }
+        let words = LABEL.cut(&self.words(), (width - EDGE - end - GAP).max(0.0));
+        let (class, at) = (format!("ink{bold}"), (end + GAP, base));
+        canvas.text(LABEL, &class, Anchor::Start, at, &words);
+    }
+
+    fn name(&self, width: f64) -> String {
+        LABEL.cut(&self.peer, width * MOST_OF_NAME)
     }
 
     /// What stands at the bar's end, or in its place.

@@ -83,14 +83,24 @@ pub fn all(records: &[Record], sections: &[Section], usual_line: usize) -> Vec<C
 
 /// Ours and the floor look the same in every report; the others in the order in which they appear.
 fn looks(records: &[Record]) -> BTreeMap<&str, Look> {
-    let names = peers(records).into_iter().map(|(peer, _)| peer);
-    let mut next = 2..;
-    let look = |peer| match peer {
-        OURS => Look(0),
-        FLOOR => Look(1),
-        _ => Look(next.next().unwrap_or(2)),
-    };
-    names.clone().zip(names.map(look)).collect()
+    let mut looks = BTreeMap::new();
+    let mut next = 2;
+    for (peer, _) in peers(records) {
+        let own = match role(peer) {
+            Role::Ours => Look(0),
+            Role::Floor => Look(1),
+            Role::Other => Look(next),
+        };
+        // A variant of either does not look like the first of its kind.
+        let look = if looks.values().any(|&taken| taken == own) {
+            Look(next)
+        } else {
+            own
+        };
+        next = next.max(look.0 + 1);
+        looks.insert(peer, look);
+    }
+    looks
 }
 
 fn column<'a>(at: usize, group: &'a Group<'a>, metric: &'static str) -> Column<'a> {

@@ -35,6 +35,21 @@ pub struct Row<'a> {
     pub records: Vec<&'a Record>,
 }
 
+impl Section<'_> {
+    /// Whom the others are compared with: the floor, in each of its variants, and ours.
+    pub fn references(&self) -> Vec<&str> {
+        let rows = self.groups.iter().flat_map(|group| &group.rows);
+        let mut references: Vec<&str> = rows
+            .map(|row| row.peer)
+            .filter(|peer| peer.starts_with(FLOOR))
+            .collect();
+        references.sort_unstable();
+        references.dedup();
+        references.push(OURS);
+        references
+    }
+}
+
 /// What a row has to say of a metric.
 pub enum Outcome<'a> {
     Figure(&'a Record),
@@ -72,7 +87,7 @@ pub fn figure_of(record: &Record) -> Option<f64> {
     (record.fault.is_none() && record.median.is_finite()).then_some(record.median)
 }
 
-/// All scenarios, in the order in which they first appear; sizes ascend.
+/// All scenarios, those ranked by CPU first, and else as they first appear; sizes ascend.
 pub fn sections(records: &[Record]) -> Vec<Section<'_>> {
     let mut scenarios: Vec<&str> = Vec::new();
     for record in records {
@@ -103,7 +118,9 @@ pub fn sections(records: &[Record]) -> Vec<Section<'_>> {
             metrics,
         }
     };
-    scenarios.into_iter().map(section).collect()
+    let mut sections: Vec<Section> = scenarios.into_iter().map(section).collect();
+    sections.sort_by_key(|section| section.metrics[0].place());
+    sections
 }
 
 fn group<'a>(records: &[&'a Record], size: Size, lead: Metric) -> Group<'a> {
@@ -268,33 +285,32 @@ pub fn size_words(scenario: &str, size: Size, usual_line: usize) -> String {
 pub fn check(records: &[Record]) {
     let sections = sections(records);
     assert_eq!(sections[0].scenario, "one line at a time");
-    for section in &sections {
-        let lead = section.metrics[0];
-        for group in &section.groups {
-            let figures: Vec<_> = group.rows.iter().map(|row| row.figure(lead)).collect();
-            let known: Vec<f64> = figures.iter().flatten().copied().collect();
-            assert!(
-                known.is_sorted_by(|left, right| !lead.beats(*right, *left)),
-                "{}: the best first",
-                section.scenario
-            );
-            assert!(
-                figures[known.len()..].iter().all(Option::is_none),
-                "faults last"
-            );
-        }
-    }
-    let one = &sections[0];
-    assert_eq!(one.metrics[0].name, CPU);
+    assert_eq!(sections[0].metrics[0].name, CPU);
+    assert_eq!(sections.last().map(|it| it.scenario), Some("footprint"));
+    sections.iter().for_each(check_order);
+    let rates = (records.iter()).filter(|it| it.metric == "connections_per_second");
+    let rates: Vec<Record> = rates.cloned().collect();
+    check_order(&self::sections(&rates)[0]);
     let lost = behind(&sections);
     assert!(!lost.is_empty());
-    for place in &lost {
-        for loss in &place.losses {
-            let best = loss.best.expect("ours has no fault in the sample");
-            assert!(!best.peer.starts_with(FLOOR) && best.fault.is_none());
-            assert!(loss.metric.beats(best.median, loss.ours.median));
-        }
+    for loss in lost.iter().flat_map(|place| &place.losses) {
+        let best = loss.best.expect("ours has no fault in the sample");
+        assert!(!best.peer.starts_with(FLOOR) && best.fault.is_none());
+        assert!(loss.metric.beats(best.median, loss.ours.median));
     }
     assert_eq!(peers(records)[0].0, OURS);
     assert_eq!(usual_line(records), 64);
+}
+
+/// The best first, those without a figure last.
+fn check_order(section: &Section) {
+    let lead = section.metrics[0];
+    for group in &section.groups {
+        let figures: Vec<_> = group.rows.iter().map(|row| row.figure(lead)).collect();
+        let known: Vec<f64> = figures.iter().flatten().copied().collect();
+        let in_order = known.is_sorted_by(|left, right| !lead.beats(*right, *left));
+        assert!(in_order && !known.is_empty(), "{}", section.scenario);
+        let unknown = &figures[known.len()..];
+        assert!(unknown.iter().all(Option::is_none), "{}", section.scenario);
+    }
 }

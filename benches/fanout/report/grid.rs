@@ -1,7 +1,7 @@
 //! A section as a grid of words and numbers, all rounded and named: what the table for a terminal and the
 //! table for a page both show. It knows neither.
 
-use super::digest::{FLOOR, Group, OURS, Row, Section, Size, clients, size_words};
+use super::digest::{Group, OURS, Row, Section, Size, clients, size_words};
 use super::metric::{Metric, grouped, ratio};
 
 pub const NOTHING: &str = "-";
@@ -66,8 +66,9 @@ pub fn of(section: &Section, usual_line: usize) -> Grid {
         if index == 0 {
             add("spread", HeadKind::Figure);
             if metric.compared {
-                add("÷ floor", HeadKind::Figure);
-                add("÷ snug", HeadKind::Figure);
+                for reference in section.references() {
+                    add(&format!("÷ {reference}"), HeadKind::Figure);
+                }
             }
         }
     }
@@ -149,7 +150,7 @@ fn figures(section: &Section, group: &Group, row: &Row) -> Vec<String> {
         }
         cells.push(or_nothing(spread(row, metric)));
         if metric.compared {
-            for reference in [FLOOR, OURS] {
+            for reference in section.references() {
                 let other = group.row(reference).and_then(|row| row.figure(metric));
                 let quotient = figure.zip(other).filter(|&(_, other)| other > 0.0);
                 cells.push(or_nothing(quotient.map(|(own, other)| ratio(own / other))));
@@ -167,7 +168,8 @@ fn spread(row: &Row, metric: Metric) -> Option<String> {
 }
 
 fn state(row: &Row) -> State {
-    let words = row.faults().join("; ");
+    // A server's last words may be several lines; here they are to stay in theirs.
+    let words = row.faults().join("; ").replace(char::is_control, " ");
     if words.is_empty() {
         State::Well
     } else if row.records.iter().all(|record| record.fault.is_some()) {

@@ -84,4 +84,6 @@ pub fn check() {
     let spans = [span(0.0, 10.0), span(5.0, 12.0), span(12.0, 20.0)];
     assert_eq!(rows(&spans, 2.0), [0, 1, 0]);
     assert_eq!(rows(&spans, 3.0), [0, 1, 2]);
+    let between = [span(0.0, 10.0), span(20.0, 30.0), span(5.0, 8.0)];
+    assert_eq!(rows(&between, 2.0), [0, 0, 1], "free of all in its row");
 }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 /// On light ground and on dark ground, where each has a contrast of 4.5 or more. The first is ours, the
 /// second the floor's.
-const COLOURS: [(&str, &str); 9] = [
+const COLOURS: [(&str, &str); 10] = [
     ("#c2370a", "#ff8a4c"),
     ("#5f6672", "#a3aab5"),
     ("#0067a5", "#63b8f2"),
@@ -16,6 +16,7 @@ const COLOURS: [(&str, &str); 9] = [
     ("#16181d", "#f0f1f4"),
     ("#5a45c0", "#b3a5ff"),
     ("#7b4220", "#d9a27c"),
+    ("#2f6d1c", "#93d46c"),
 ];
 
 /// The rest of the style sheet's colours, likewise.
@@ -37,12 +38,12 @@ enum Marker {
     Plus,
     Cross,
     Beam,
-    Post,
     Bow,
 }
 
-/// One more than colours: so a pair of both comes again only after ninety servers.
-const MARKERS: [Marker; 10] = [
+/// The first two likewise. Of the rest there is one less than of colours, so that the same pair of both comes
+/// again only after dozens of servers.
+const MARKERS: [Marker; 9] = [
     Marker::Circle,
     Marker::Square,
     Marker::Triangle,
@@ -52,7 +53,6 @@ const MARKERS: [Marker; 10] = [
     Marker::Cross,
     Marker::Beam,
     Marker::Bow,
-    Marker::Post,
 ];
 
 /// How a server is drawn, the same in all plots of a report.
@@ -116,17 +116,25 @@ impl Letters {
 impl Look {
     /// The class of what is filled with this server's colour.
     pub fn fill(self) -> String {
-        format!("f{}", self.0 % COLOURS.len())
+        format!("f{}", self.among(COLOURS.len()))
     }
 
     /// The class of lines in this server's colour.
     pub fn stroke(self) -> String {
-        format!("s{}", self.0 % COLOURS.len())
+        format!("s{}", self.among(COLOURS.len()))
+    }
+
+    /// The first two belong to ours and the floor; the others go round among the rest.
+    fn among(self, count: usize) -> usize {
+        match self.0 {
+            own @ 0..2 => own,
+            other => 2 + (other - 2) % (count - 2),
+        }
     }
 
     /// The path of this server's marker around a point.
     pub fn marker(self, x: f64, y: f64) -> String {
-        let outline: &[(f64, f64)] = match MARKERS[self.0 % MARKERS.len()] {
+        let outline: &[(f64, f64)] = match MARKERS[self.among(MARKERS.len())] {
             Marker::Circle => {
                 return format!("M{:.1} {y:.1}a5 5 0 1 0 10 0a5 5 0 1 0 -10 0z", x - 5.0);
             }
@@ -163,7 +171,6 @@ impl Look {
                 (-2.5, 0.),
             ],
             Marker::Beam => &[(-6., -2.6), (6., -2.6), (6., 2.6), (-6., 2.6)],
-            Marker::Post => &[(-2.6, -6.), (2.6, -6.), (2.6, 6.), (-2.6, 6.)],
             Marker::Bow => &[
                 (-5.5, -5.),
                 (0., -1.5),
@@ -229,13 +236,38 @@ fn colours(pick: fn(&'static str, &'static str) -> &'static str) -> String {
     out
 }
 
+/// How much lighter the lighter of two colours is, as the web's guidelines for accessible content reckon.
+fn contrast(left: &str, right: &str) -> f64 {
+    let channel = |hex: &str| {
+        let value = f64::from(u8::from_str_radix(hex, 16).expect("two digits")) / 255.0;
+        match value {
+            ..=0.04045 => value / 12.92,
+            _ => ((value + 0.055) / 1.055).powf(2.4),
+        }
+    };
+    let light = |colour: &str| {
+        0.2126 * channel(&colour[1..3])
+            + 0.7152 * channel(&colour[3..5])
+            + 0.0722 * channel(&colour[5..7])
+            + 0.05
+    };
+    let ratio = light(left) / light(right);
+    ratio.max(1.0 / ratio)
+}
+
 pub fn check() {
+    let (_, _, papers) = INKS[0];
+    let (light_paper, dark_paper) = papers.split_once(' ').expect("two");
+    for (light, dark) in COLOURS {
+        assert!(contrast(light, light_paper) >= 4.5, "{light}");
+        assert!(contrast(dark, dark_paper) >= 4.5, "{dark}");
+    }
     assert_eq!(LABEL.cut("short", 100.0), "short");
     let cut = LABEL.cut("a very long fault that does not end", 100.0);
     assert!(cut.ends_with('…') && LABEL.width(&cut) <= 100.0);
     assert_eq!(TICK.wrap("one two three", 60.0), ["one two", "three"]);
     let mut seen = Vec::new();
-    for look in (0..COLOURS.len() * MARKERS.len()).map(Look) {
+    for look in (0..2 + (COLOURS.len() - 2) * (MARKERS.len() - 2)).map(Look) {
         let drawn = (look.fill(), look.marker(0.0, 0.0));
         assert!(!seen.contains(&drawn), "two servers look the same");
         seen.push(drawn);

@@ -13,6 +13,8 @@ pub struct Metric {
     pub unit: &'static str,
     /// What a record's figure is divided by to be in that unit.
     divisor: f64,
+    /// No figure is better than this one: what is below is chance.
+    least: f64,
     pub better: Better,
     /// Whether a ratio to another server's figure says something.
     pub compared: bool,
@@ -47,7 +49,8 @@ const METRICS: [Metric; 13] = {
             "cost with one stuck against none",
             "",
             Less,
-        ),
+        )
+        .at_least(1.0),
         new("latency_p50_us", "p50 µs", "p50", "µs", Less).compared(),
         new("latency_p90_us", "p90 µs", "p90", "µs", Less).compared(),
         new("latency_p99_us", "p99 µs", "p99", "µs", Less).compared(),
@@ -102,6 +105,7 @@ const fn new(
         words,
         unit,
         divisor: 1.0,
+        least: 0.0,
         better,
         compared: false,
     }
@@ -110,6 +114,11 @@ const fn new(
 impl Metric {
     const fn compared(mut self) -> Metric {
         self.compared = true;
+        self
+    }
+
+    const fn at_least(mut self, least: f64) -> Metric {
+        self.least = least;
         self
     }
 
@@ -145,6 +154,7 @@ impl Metric {
 
     /// Whether `left` is better than `right`, by more than rounding shows.
     pub fn beats(&self, left: f64, right: f64) -> bool {
+        let (left, right) = (left.max(self.least), right.max(self.least));
         let better = match self.better {
             Better::Less => left < right,
             Better::More => left > right,
@@ -189,6 +199,7 @@ pub fn ratio(value: f64) -> String {
     match value {
         ..0.1 => format!("{value:.3}"),
         ..10.0 => format!("{value:.2}"),
+        ..100.0 => format!("{value:.1}"),
         _ => figure(value),
     }
 }
@@ -211,9 +222,12 @@ pub fn check() {
     assert_eq!(grouped(65_000.0), "65,000");
     assert_eq!(ratio(0.041_2), "0.041");
     assert_eq!(ratio(1.0), "1.00");
+    assert_eq!(ratio(80.0), "80.0");
     let cpu = Metric::named(CPU);
     assert!(cpu.beats(100.0, 101.0) && !cpu.beats(101.0, 100.0));
     assert!(!cpu.beats(100.1, 100.2), "the same by what is shown");
+    let stuck = Metric::named("stuck_cost_ratio");
+    assert!(!stuck.beats(0.9, 0.99) && stuck.beats(0.99, 1.1));
     assert_eq!(Metric::named("binary_bytes").say(921_600.0), "900 KiB");
     assert_eq!(Metric::named("something_new").head, "something_new");
 }

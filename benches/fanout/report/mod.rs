@@ -114,8 +114,8 @@ fn files(records: &[Record], facts: &Facts) -> Vec<(String, String)> {
 }
 
 /// How the figures are meant, a sentence or two a line.
-fn reading(usual_line: usize) -> Vec<String> {
-    vec![
+fn reading(records: &[Record], usual_line: usize) -> Vec<String> {
+    let mut lines = vec![
         "CPU ns/line: the server's CPU for each line delivered to a reader, from the kernel's account; it does not \
         depend on how fast the load is. spread: the least and the greatest of the repeats of the first figure."
             .to_owned(),
@@ -126,5 +126,12 @@ fn reading(usual_line: usize) -> Vec<String> {
             "Medians. Every reader's stream is checked; where one is not complete and in order, or a server closes \
             readers or stalls, words stand in place of figures. Lines of {usual_line} bytes unless another length is named."
         ),
-    ]
+    ];
+    if records.iter().any(|record| record.peer == "ncat") {
+        lines.push(
+            "ncat passes on what one read brings it, as the floor does, be it one line or many."
+                .to_owned(),
+        );
+    }
+    lines
 }

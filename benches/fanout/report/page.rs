@@ -75,7 +75,7 @@ pub fn render(
     for section in sections {
         out.push_str(&table(&grid::of(section, usual_line)));
     }
-    out.push_str(&reading(facts, usual_line));
+    out.push_str(&reading(records, facts, usual_line));
     out.push_str("</body>\n</html>\n");
     out
 }
@@ -118,9 +118,9 @@ fn behind(sections: &[Section], usual_line: usize) -> String {
     out + "</ul>\n"
 }
 
-fn reading(facts: &Facts, usual_line: usize) -> String {
+fn reading(records: &[Record], facts: &Facts, usual_line: usize) -> String {
     let mut out = "<h2>How to read this</h2>\n".to_owned();
-    for line in super::reading(usual_line) {
+    for line in super::reading(records, usual_line) {
         let _ = writeln!(out, "<p>{}</p>", escaped(&line));
     }
     let _ = write!(

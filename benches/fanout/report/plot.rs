@@ -6,22 +6,20 @@
 //! name of each line, led to its end.
 
 use super::labels::{self, Span};
-use super::look::{LABEL, Look, TICK, TITLE};
+use super::look::{LABEL, Look, TICK};
 use super::metric::figure;
 use super::scale::Scale;
-use super::svg::{Anchor, Canvas};
+use super::svg::{Anchor, Canvas, EDGE, STEP};
 
-const EDGE: f64 = 12.0;
 const FIELD_HEIGHT: f64 = 300.0;
-/// From the base of one line of text to the next.
-const TITLE_STEP: f64 = 22.0;
-const STEP: f64 = 17.0;
 /// Between the field's side and the first or last place.
 const INSET: f64 = 18.0;
 /// Between the field and the names, for what leads from line to name.
 const LEADS: f64 = 26.0;
 /// From this width on the names carry the last figure.
 const ROOM_FOR_FIGURES: f64 = 600.0;
+/// What a name may take of the width.
+pub const MOST_OF_NAME: f64 = 0.28;
 
 pub struct Plot {
     /// Names the file.
@@ -86,7 +84,7 @@ impl Plot {
     pub fn draw(&self, width: f64, alone: bool) -> String {
         let scale = self.y_scale();
         let mut canvas = Canvas::new(width);
-        let head = draw_head(&mut canvas, &self.title, &self.note, width);
+        let head = canvas.head(&self.title, &self.note);
         let ticks: Vec<(f64, String)> = (scale.ticks().into_iter())
             .map(|tick| (tick, figure(tick)))
             .collect();
@@ -100,7 +98,7 @@ impl Plot {
             top: 0.0,
             bottom: 0.0,
         };
-        let below = draw_lines(&mut canvas, &self.y_title, head, width);
+        let below = canvas.lines(&self.y_title, head);
         frame.top = self.draw_faults(&mut canvas, &frame, below, width) + 10.0;
         let needed = STEP * self.series.len() as f64;
         frame.bottom = frame.top + FIELD_HEIGHT.max(needed);
@@ -142,20 +140,15 @@ impl Plot {
                 label,
             );
         }
-        let base = frame.bottom + 18.0;
-        for place in &self.x.places {
-            let x = frame.x(&self.x, place.at);
+        let places = self.x.places.iter();
+        let places = places.map(|place| (frame.x(&self.x, place.at), place.label.clone()));
+        for (x, _) in places.clone() {
             canvas.line("grid", (x, frame.top), (x, frame.bottom));
-            canvas.text(TICK, "soft", Anchor::Middle, (x, base), &place.label);
         }
-        let middle = (frame.left + frame.right) / 2.0;
-        canvas.text(
-            TICK,
-            "soft",
-            Anchor::Middle,
-            (middle, base + STEP + 2.0),
-            &self.x.title,
-        );
+        let base = frame.bottom + 18.0;
+        canvas.places(places, base);
+        let below = ((frame.left + frame.right) / 2.0, base + STEP + 2.0);
+        canvas.text(TICK, "soft", Anchor::Middle, below, &self.x.title);
     }
 
     /// Where a mark is to be drawn; `None` where there is no figure, or none that this axis can show.
@@ -309,11 +302,12 @@ impl Series {
     fn label(&self, width: f64) -> Option<String> {
         let is_figure = |mark: &Mark| matches!(mark, Mark::Figure { .. });
         self.marks.iter().find(|mark| is_figure(mark))?;
+        let name = LABEL.cut(&self.peer, width * MOST_OF_NAME);
         Some(match self.marks.last() {
             Some(Mark::Figure { value, .. }) if width >= ROOM_FOR_FIGURES => {
-                format!("{} {}", self.peer, figure(*value))
+                format!("{name} {}", figure(*value))
             }
-            _ => self.peer.clone(),
+            _ => name,
         })
     }
 }
@@ -327,24 +321,4 @@ impl Frame {
     fn y(&self, scale: Scale, value: f64) -> f64 {
         self.bottom - (self.bottom - self.top) * scale.at(value)
     }
-}
-
-/// Title and note. Returns where they end.
-pub fn draw_head(canvas: &mut Canvas, title: &str, note: &str, width: f64) -> f64 {
-    let mut base = EDGE;
-    for line in TITLE.wrap(title, width - 2.0 * EDGE) {
-        base += TITLE_STEP;
-        canvas.text(TITLE, "ink", Anchor::Start, (EDGE, base - 6.0), &line);
-    }
-    draw_lines(canvas, note, base, width) + 6.0
-}
-
-/// A few lines of small text. Returns where they end.
-pub fn draw_lines(canvas: &mut Canvas, text: &str, top: f64, width: f64) -> f64 {
-    let mut base = top;
-    for line in TICK.wrap(text, width - 2.0 * EDGE) {
-        base += STEP;
-        canvas.text(TICK, "soft", Anchor::Start, (EDGE, base - 4.0), &line);
-    }
-    base
 }

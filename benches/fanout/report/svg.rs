@@ -3,7 +3,13 @@
 
 use std::fmt::Write;
 
-use super::look::{Letters, style};
+use super::look::{Letters, TICK, TITLE, style};
+
+/// What stays free on all sides.
+pub const EDGE: f64 = 12.0;
+/// From the base of one line of text to the next.
+pub const STEP: f64 = 17.0;
+const TITLE_STEP: f64 = 22.0;
 
 pub struct Canvas {
     width: f64,
@@ -75,6 +81,38 @@ impl Canvas {
             at.1,
             escaped(text)
         );
+    }
+
+    /// Title and note, from the top. Returns where they end.
+    pub fn head(&mut self, title: &str, note: &str) -> f64 {
+        let mut base = EDGE;
+        for line in TITLE.wrap(title, self.width - 2.0 * EDGE) {
+            base += TITLE_STEP;
+            self.text(TITLE, "ink", Anchor::Start, (EDGE, base - 6.0), &line);
+        }
+        self.lines(note, base) + 6.0
+    }
+
+    /// A few lines of small text. Returns where they end.
+    pub fn lines(&mut self, text: &str, top: f64) -> f64 {
+        let mut base = top;
+        for line in TICK.wrap(text, self.width - 2.0 * EDGE) {
+            base += STEP;
+            self.text(TICK, "soft", Anchor::Start, (EDGE, base - 4.0), &line);
+        }
+        base
+    }
+
+    /// What stands under places, from left to right, without what would come too near to the one before.
+    pub fn places(&mut self, places: impl Iterator<Item = (f64, String)>, base: f64) {
+        let mut free_from = f64::NEG_INFINITY;
+        for (x, label) in places {
+            let half = TICK.width(&label) / 2.0;
+            if x - half > free_from {
+                self.text(TICK, "soft", Anchor::Middle, (x, base), &label);
+                free_from = x + half + 4.0;
+            }
+        }
     }
 
     /// The picture; `alone` if it is to carry its own style sheet, which within a page the page does.

@@ -7,6 +7,9 @@ use super::digest::{Section, peers};
 use super::grid::{self, Grid, HeadKind, Line, State};
 use crate::record::Record;
 
+/// What stands below the tables is broken into lines of at most so many letters.
+const COLUMNS: usize = 100;
+
 /// Every section as a table, then what stands below them all.
 pub fn render(
     records: &[Record],
@@ -26,8 +29,8 @@ pub fn render(
 /// How to read the figures, who took part, who did not, and where.
 fn notes(records: &[Record], facts: &Facts, usual_line: usize) -> String {
     let mut out = String::new();
-    for line in super::reading(usual_line) {
-        let _ = writeln!(out, "{line}");
+    for line in super::reading(records, usual_line) {
+        let _ = writeln!(out, "{}", wrapped(&line));
     }
     let named = peers(records)
         .into_iter()
@@ -36,7 +39,8 @@ fn notes(records: &[Record], facts: &Facts, usual_line: usize) -> String {
         .map(|(peer, version)| format!("{peer} {version}"))
         .collect();
     if !named.is_empty() {
-        let _ = writeln!(out, "Versions: {}.", named.join(", "));
+        let versions = format!("Versions: {}.", named.join(", "));
+        let _ = writeln!(out, "{}", wrapped(&versions));
     }
     for (peer, package) in &facts.skipped {
         let _ = writeln!(
@@ -44,7 +48,27 @@ fn notes(records: &[Record], facts: &Facts, usual_line: usize) -> String {
             "Skipped: {peer} is not installed; the Debian package {package} brings it."
         );
     }
-    let _ = writeln!(out, "{}; {}\n{}", facts.date, facts.machine, facts.command);
+    let place = format!("{}; {}", facts.date, facts.machine);
+    let _ = writeln!(out, "{}\n{}", wrapped(&place), facts.command);
+    out
+}
+
+/// Broken between words; a longer word stays whole.
+fn wrapped(text: &str) -> String {
+    let mut out = String::new();
+    let mut column = 0;
+    for word in text.split_whitespace() {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > COLUMNS {
+            out.push('\n');
+            column = 0;
+        } else if column > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += length;
+    }
     out
 }
 
@@ -102,12 +126,17 @@ pub fn check(records: &[Record], sections: &[Section], facts: &Facts) {
         );
     }
     for fault in records.iter().filter_map(|record| record.fault.as_deref()) {
-        assert!(text.contains(fault), "{fault}");
+        let words = fault.replace('\n', " ");
+        assert!(text.contains(&words), "{words}");
     }
     let (peer, package) = &facts.skipped[0];
     assert!(text.contains(&format!(
         "{peer} is not installed; the Debian package {package}"
     )));
+    let words = super::reading(records, 64).concat();
+    let lines = wrapped(&words);
+    assert!(lines.lines().all(|line| line.chars().count() <= COLUMNS));
+    assert_eq!(lines.replace('\n', " "), words, "nothing but breaks");
     let grid = grid::of(&sections[0], 64);
     let names: usize = widths(&grid)[..grid.names()]
         .iter()

@@ -12,8 +12,8 @@
 
 mod complete;
 mod history;
-mod keys;
-mod line;
+pub mod keys;
+pub mod line;
 mod paste;
 mod view;
 

@@ -1,0 +1,243 @@
+//! What is cleaned, read as a command, and written to a transcript.
+
+use super::{Draw, check_clean, is_control, one_line};
+use snug::chat::names::{self, Fault};
+use snug::chat::{Command, Said};
+use snug::wire::record::{self, Entry};
+use snug::wire::{clean, plain};
+
+/// What is cleaned is UTF-8 without controls, and all that can be shown is still there, in order.
+pub fn cleaner(data: &[u8]) {
+    let mut out = b"before".to_vec();
+    clean::append(&mut out, data);
+    let text = str::from_utf8(&out).expect("cleaned text is UTF-8");
+    let text = text.strip_prefix("before").expect("it is appended");
+    check_clean(text);
+    assert!(!text.contains(clean::is_control));
+    assert!(text.len() <= 3 * data.len(), "{} bytes", text.len());
+
+    let mut scratch = b"left over".to_vec();
+    assert_eq!(clean::clean(data, &mut scratch), text);
+    assert_eq!(clean::cleaned(data), text);
+    assert_eq!(clean::cleaned(text.as_bytes()), text, "cleaned twice");
+
+    // The library's own reading, but that it has a sign for each byte that is a control by itself.
+    let lossy = String::from_utf8_lossy(data);
+    let shown = |text: &str| -> String {
+        let is_text = |&c: &char| !is_control(c) && c != char::REPLACEMENT_CHARACTER;
+        text.chars().filter(is_text).collect()
+    };
+    assert_eq!(shown(text), shown(&lossy));
+    let signs = |text: &str| text.matches(char::REPLACEMENT_CHARACTER).count();
+    let lone = data
+        .utf8_chunks()
+        .filter(|chunk| matches!(chunk.invalid(), [0x80..=0x9F]));
+    assert_eq!(signs(text), signs(&lossy) - lone.count());
+}
+
+/// Whatever a line is, nothing in the command is a control, and what is said goes out as one line.
+pub fn plain(data: &[u8]) {
+    let mut scratch = b"left over".to_vec();
+    let command = plain::parse(data, &mut scratch);
+    fields(command).into_iter().for_each(check_clean);
+    let cleaned = clean::cleaned(data);
+    if cleaned != "quit" {
+        let mut scratch = Vec::new();
+        assert_eq!(plain::parse(cleaned.as_bytes(), &mut scratch), command);
+    }
+    match (command, cleaned.strip_prefix('/')) {
+        (Command::Say(text), None) => assert_eq!(text, cleaned),
+        (Command::Say(text), Some(literal)) => {
+            assert_eq!(text, literal);
+            assert!(literal.starts_with('/'));
+        }
+        (command, None) => assert_eq!((command, data), (Command::Quit(""), &b"quit"[..])),
+        (_, Some(command)) => assert!(!command.starts_with('/')),
+    }
+    let mut fields = fields(command);
+    let (name, text) = ("192.168.1.7:4031", fields.pop().unwrap_or_default());
+    for (said, expected) in [
+        (Said::Text { name, text }, format!("<{name}> {text}")),
+        (Said::Action { name, text }, format!("* {name} {text}")),
+    ] {
+        let mut out = Vec::new();
+        plain::said(&mut out, said);
+        assert!(out.len() <= plain::said_length(said));
+        assert_eq!(one_line(&out), expected);
+    }
+}
+
+/// The texts of a command.
+fn fields(command: Command<'_>) -> Vec<&str> {
+    match command {
+        Command::Part | Command::Rooms | Command::Stats | Command::Bans => vec![],
+        Command::Say(text)
+        | Command::Act(text)
+        | Command::Nick(text)
+        | Command::Topic(text)
+        | Command::Key(text)
+        | Command::Who(text)
+        | Command::History(text)
+        | Command::Ping(text)
+        | Command::Help(text)
+        | Command::Quit(text)
+        | Command::Pass(text)
+        | Command::Admin(text)
+        | Command::Unban(text)
+        | Command::Wall(text)
+        | Command::Unknown(text) => vec![text],
+        Command::Msg { name, text } | Command::Kick { name, text } => vec![name, text],
+        Command::Join { room, key, .. } => vec![room, key],
+        Command::Ban { whom, text } => vec![whom, text],
+    }
+}
+
+const WORDS: [&str; 22] = [
+    "me", "msg", "nick", "join", "part", "rooms", "topic", "key", "who", "history", "ping",
+    "stats", "help", "quit", "pass", "admin", "kick", "ban", "unban", "bans", "wall", "",
+];
+
+/// A command that is put together comes apart into what it was made of.
+///
+/// The input: which word, its case and the blanks; then the first argument, a tab, and the rest.
+pub fn command(data: &[u8]) {
+    let mut draw = Draw(data);
+    let word = draw.pick(&WORDS);
+    let case = draw.byte();
+    let blank = [" ", "\t"][usize::from(case >> 7)];
+    let more_blanks = ["", " ", "\t ", " \t"][usize::from(case >> 5 & 3)];
+    let typed: String = (0..)
+        .zip(word.chars())
+        .map(|(at, c)| {
+            if case >> (at % 5) & 1 == 1 {
+                c.to_ascii_uppercase()
+            } else {
+                c
+            }
+        })
+        .collect();
+    let cleaned = clean::cleaned(draw.rest());
+    let (first, more) = cleaned.split_once('\t').unwrap_or((&cleaned, ""));
+    let first: String = first.split_whitespace().collect();
+    let more = if first.is_empty() { "" } else { more.trim() };
+    let text = format!("{first}{}{more}", if more.is_empty() { "" } else { " " });
+    let is_raw = matches!(word, "me" | "ping" | "pass" | "admin");
+    let (before, after) = if is_raw {
+        ("", "")
+    } else {
+        (more_blanks, more_blanks)
+    };
+    let gap = if more.is_empty() || is_raw {
+        blank
+    } else {
+        &format!("{blank}{more_blanks}")
+    };
+    let line = match more {
+        "" => format!("/{typed}{blank}{before}{first}{after}"),
+        more => format!("/{typed}{blank}{before}{first}{gap}{more}{after}"),
+    };
+    let (name, raw) = (
+        &*first,
+        if more.is_empty() {
+            first.clone()
+        } else {
+            format!("{first}{gap}{more}")
+        },
+    );
+    let one = if gap == " " || more.is_empty() {
+        &*text
+    } else {
+        &raw
+    };
+    let expected = match word {
+        "me" => Command::Act(&raw),
+        "msg" => Command::Msg { name, text: more },
+        "nick" => Command::Nick(one),
+        "join" => Command::Join {
+            room: name,
+            key: more,
+            keep: false,
+        },
+        "part" => Command::Part,
+        "rooms" => Command::Rooms,
+        "topic" => Command::Topic(one),
+        "key" => Command::Key(one),
+        "who" => Command::Who(one),
+        "history" => Command::History(one),
+        "ping" => Command::Ping(&raw),
+        "stats" => Command::Stats,
+        "help" => Command::Help(one),
+        "quit" => Command::Quit(one),
+        "pass" => Command::Pass(&raw),
+        "admin" => Command::Admin(&raw),
+        "kick" => Command::Kick { name, text: more },
+        "ban" => Command::Ban {
+            whom: name,
+            text: more,
+        },
+        "unban" => Command::Unban(one),
+        "bans" => Command::Bans,
+        "wall" => Command::Wall(one),
+        word => Command::Unknown(word),
+    };
+    let mut scratch = Vec::new();
+    assert_eq!(
+        plain::parse(line.as_bytes(), &mut scratch),
+        expected,
+        "{line:?}"
+    );
+}
+
+/// No line of a transcript brings a control or a name that nobody can have; what is read is written as it stood, and
+/// what is written is read back.
+pub fn record(data: &[u8]) {
+    if let Some(entry) = record::parse(data) {
+        let Entry {
+            room, name, text, ..
+        } = entry;
+        [room, name, text].into_iter().for_each(check_clean);
+        assert!(
+            !name.contains(char::is_whitespace) && room.starts_with('#'),
+            "{entry:?}"
+        );
+        let mut out = Vec::new();
+        record::format(&mut out, entry);
+        assert_eq!(record::parse(one_line(&out).as_bytes()), Some(entry));
+        // But that nobody is ahead of the time by minus nothing, and that an empty text has its blank.
+        let (stamp, rest) = data.split_at(25);
+        let (own_stamp, own_rest) = one_line(&out).split_at(25);
+        assert_eq!(
+            own_rest.trim_end().as_bytes(),
+            str::from_utf8(rest).unwrap_or("").trim_end().as_bytes()
+        );
+        assert!(own_stamp.as_bytes() == stamp || stamp.ends_with(b"-00:00"));
+    }
+    let mut draw = Draw(data);
+    let number = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .fold(0i64, |number, &byte| number << 8 | i64::from(byte))
+    };
+    let unix = number(draw.take(5));
+    let minutes = number(draw.take(2)) as i32 % 1440;
+    let (is_action, name) = (draw.flag(), draw.text());
+    let entry = Entry {
+        unix: unix - (1 << 36),
+        utc_offset_seconds: minutes * 60,
+        room: &format!("#{}", draw.text()),
+        is_action,
+        name: &name,
+        text: &clean::cleaned(draw.rest()),
+    };
+    let can_be = |name: &str| matches!(names::check(name), Ok(()) | Err(Fault::Reserved));
+    let mut out = Vec::new();
+    record::format(&mut out, entry);
+    let read = record::parse(one_line(&out).as_bytes());
+    if can_be(&name) && can_be(&entry.room[1..]) {
+        let years = -62_135_510_400..=253_370_678_400;
+        assert!(
+            !years.contains(&entry.unix) || read == Some(entry),
+            "{entry:?} came back as {read:?}"
+        );
+    }
+}
