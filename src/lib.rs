@@ -33,6 +33,7 @@
 //! | [`hub`] | all connections, and the turn that joins the parts above | mio |
 //! | [`transcript`] | the file that keeps what was said in public | rooms, people |
 //! | [`address`], [`listen`], [`system`], [`logger`] | where to listen, the sockets for it, the file limit, the log | the chat |
+//! | [`faults`] | mistakes to be found by the tests, in a build of their own | |
 //! | [`sink`], [`clock`] | writing without waiting to what others share, the local time | |
 //! | [`server`] | the server's event loop: poll, listeners, signals, clock | rules |
 //! | [`client`] | the client's own small loop over standard input and a socket | the server's parts but for [`wire`] |
@@ -59,6 +60,7 @@ pub mod client;
 pub mod clock;
 pub mod connection;
 pub mod fanout;
+pub mod faults;
 pub mod hub;
 pub mod limits;
 pub mod listen;

@@ -73,8 +73,11 @@ impl Fanout {
             }
             let written = write(member.reader, &[IoSlice::new(slice)]);
             if written == slice.len() {
-                member.cursor = end;
+                if !planted(Fault::DoubleDelivery) {
+                    member.cursor = end;
+                }
             } else {
+                let written = written + usize::from(planted(Fault::CursorOffByOne));
                 member.cursor = feed.log.advance(member.cursor, written);
                 reader.blocked = Some(Stamp::new(now));
             }
@@ -255,6 +258,7 @@ impl Fanout {
         if missed > 0 {
             self.skipped += missed;
             match self.settings.gap {
+                Some(_) if planted(Fault::GapNotTold) => {}
                 Some(gap) => queue(reader, &self.meter).push_front(gap(missed), 0),
                 None => give_up(reader, id, &mut self.too_slow),
             }

@@ -18,6 +18,7 @@ pub mod log;
 pub mod queue;
 mod slow;
 
+use crate::faults::{Fault, planted};
 use crate::limits::{self, Millis};
 use crate::memory::{Meter, block};
 use log::{Cursor, Log};
@@ -192,6 +193,9 @@ impl Fanout {
         if index >= self.readers.len() {
             self.readers.resize_with(index + 1, || None);
         }
+        if self.readers[index].is_some() && planted(Fault::FreedSlotReused) {
+            return;
+        }
         debug_assert!(
             self.readers[index].is_none(),
             "reader {id} is there already"
@@ -210,6 +214,9 @@ impl Fanout {
     /// Forgets a reader and whatever was to be written to it.
     pub fn remove(&mut self, id: ReaderId) {
         self.unseat(id);
+        if planted(Fault::FreedSlotReused) {
+            return;
+        }
         self.drop_queue(id);
         self.forgive(id);
         self.readers[id as usize] = None;
@@ -292,7 +299,8 @@ impl Fanout {
     /// The reader's socket takes bytes again.
     pub fn unblock(&mut self, id: ReaderId) {
         let reader = reader(&mut self.readers, id);
-        if reader.blocked.take().is_some() {
+        let is_forgotten = reader.queue.is_some() && planted(Fault::LostWakeUp);
+        if reader.blocked.take().is_some() && !is_forgotten {
             mark_due(reader, id, &mut self.due);
         }
     }

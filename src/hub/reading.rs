@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::wire::stranger::{self, Verdict};
-use crate::wire::telnet;
+use crate::wire::{clean, telnet};
 use std::borrow::Cow;
 
 impl<S: Stream> Hub<S> {
@@ -57,7 +57,7 @@ impl<S: Stream> Hub<S> {
             // Had the line gone on, it would not have rested.
             connection.is_new = false;
             if let Some(line) = input.decoder.finish(self.framing) {
-                input.listing = self.line(id, &line);
+                input.listing = self.line(id, &line, None);
             }
         } else if input.unread.is_empty() {
             let mut buffer = std::mem::take(&mut self.buffer);
@@ -81,12 +81,21 @@ impl<S: Stream> Hub<S> {
             input.decoder = Default::default();
             return;
         }
+        let text = match self.config.bare {
+            true => None,
+            false => clean::as_plain_lines(bytes),
+        };
         let mut rest = bytes;
         while let Some(item) = input.decoder.next(&mut rest, self.framing) {
             match item {
-                Item::Line(line) => input.listing = self.line(id, &line),
+                Item::Line(line) => {
+                    let plain = text.and_then(|text| clean::part_of(text, &line));
+                    input.listing = self.line(id, &line, plain);
+                }
                 Item::TooLong if self.config.bare => self.end(id, Why::LineTooLong),
                 Item::TooLong => {
+                    let origin = self.connections[id as usize].origin;
+                    log::trace!("{origin} said a line too long");
                     self.spend(id, 1);
                     self.post
                         .tell(id, Notice::LineTooLong(self.config.max_line));
@@ -147,7 +156,7 @@ impl<S: Stream> Hub<S> {
         }
         if connection.ended && input.unread.is_empty() && input.listing.is_none() {
             if let Some(line) = input.decoder.finish(self.framing) {
-                input.listing = self.line(id, &line);
+                input.listing = self.line(id, &line, None);
             }
             if input.listing.is_none() {
                 self.end(id, Why::ClosedByPeer);
@@ -175,8 +184,16 @@ impl<S: Stream> Hub<S> {
         }
     }
 
-    /// Deals with one line. A long answer that it began is given back.
-    pub(super) fn line(&mut self, id: Id, line: &[u8]) -> Option<chat::Listing> {
+    /// Deals with one line, which is `plain` too if it is known to be plain text. A long answer that it began is given
+    /// back.
+    pub(super) fn line(
+        &mut self,
+        id: Id,
+        line: &[u8],
+        plain: Option<&str>,
+    ) -> Option<chat::Listing> {
+        let origin = &self.connections[id as usize].origin;
+        log::trace!("{origin} said a line of {} bytes", line.len());
         if self.config.bare {
             self.post.relay(LOBBY_ID, id, line);
             return None;
@@ -190,7 +207,10 @@ impl<S: Stream> Hub<S> {
             scratch,
             ..
         } = self;
-        let command = plain::parse(line, scratch);
+        let command = match plain {
+            Some(line) => plain::parse_plain(line),
+            None => plain::parse(line, scratch),
+        };
         let listing = chat.command(id, command, moment, &mut |event| post.deliver(event));
         self.see_to_dismissed();
         self.report();
@@ -259,6 +279,7 @@ impl<S: Stream> Hub<S> {
         let connection = &mut self.connections[id as usize];
         let mut input = connection.take_input();
         if let Some(listing) = input.listing.take() {
+            log::trace!("{} gets more of a long answer", connection.origin);
             let moment = self.moment();
             let Self { chat, post, .. } = self;
             input.listing = chat.list(id, listing, limits::PAGE_LINES, moment, &mut |event| {

@@ -29,9 +29,9 @@ impl Timers {
         old.is_some()
     }
 
-    /// Gives `id` a later deadline, if it has one.
+    /// Gives `id` a later deadline, if it has one that is earlier.
     pub fn put_off(&mut self, id: u32, at: Millis) {
-        if self.deadlines.contains_key(&id) {
+        if self.deadlines.get(&id).is_some_and(|&old| old < at) {
             self.set(id, at);
         }
     }
@@ -65,6 +65,7 @@ mod tests {
         assert!(timers.clear(3));
         assert!(!timers.clear(7));
         timers.put_off(7, 1);
+        timers.put_off(2, 9);
         assert_eq!(timers.next(), Some(5));
         assert_eq!(timers.pop(4), None);
         assert_eq!(timers.pop(10), Some(1));

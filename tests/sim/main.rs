@@ -1,44 +1,33 @@
 //! The whole hub, simulated: chance decides what everybody does, and a naive model says what everybody must get.
 //!
-//! One number decides everything. `SNUG_SIM_SEED` runs that one alone, `SNUG_SIM_EVENTS` sets how many events. A failure
-//! says both, shortened to the fewest events that still fail, and the last of them.
+//! One number decides everything. `SNUG_SIM_SEED` runs that one alone, `SNUG_SIM_EVENTS` sets how many events, `SNUG_SIM_SKIP`
+//! which of them are left out. A failure says all three, with as few events as still fail, and shows the last of them.
 
-mod effects;
+mod journal;
 mod model;
 mod net;
+mod orders;
+#[cfg(feature = "faults")]
+mod planted;
 mod rng;
+mod shrink;
+mod stage;
 mod talk;
+mod temper;
+mod terminal;
 mod world;
 
+use model::Met;
 use rng::Rng;
-use std::cell::Cell;
-use std::panic::{self, AssertUnwindSafe, catch_unwind};
-use std::sync::Once;
-use world::World;
+use shrink::{Failure, run, shrink};
+use std::ops::{AddAssign, Range};
+use world::Plan;
 
 /// Events of the fixed seeds, all tests together.
 const EVENTS: usize = 1_000_000;
 /// Events of one run, but for one in ten.
 const RUN: usize = 2_500;
 const LONG_RUN: usize = 15_000;
-
-/// What a run came to.
-#[derive(Debug, Default)]
-struct Met {
-    runs: usize,
-    events: usize,
-    received: u64,
-    skipped: u64,
-    cuts: u64,
-    holds: u64,
-}
-
-/// What was wrong, what led to it, and how many events there had been.
-struct Failure {
-    complaint: String,
-    tail: String,
-    events: usize,
-}
 
 fn env(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
@@ -48,79 +37,46 @@ fn env(name: &str) -> Option<u64> {
     )
 }
 
-thread_local! {
-    /// A panic is expected, and told in other words.
-    static MUTED: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Keeps the panics of muted threads from being printed.
-fn install_hook() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let usual = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            if !MUTED.get() {
-                usual(info);
-            }
-        }));
-    });
-}
-
-/// One world from its beginning to its end; its last events and the complaint, if there is one.
-fn run(seed: u64, events: usize) -> Result<World, Failure> {
-    install_hook();
-    let mut world = World::new(seed);
-    MUTED.set(true);
-    let outcome = catch_unwind(AssertUnwindSafe(|| world.run(events)));
-    MUTED.set(false);
-    match outcome {
-        Ok(()) => Ok(world),
-        Err(panic) => {
-            let complaint = panic
-                .downcast_ref::<String>()
-                .cloned()
-                .or_else(|| panic.downcast_ref::<&str>().map(|text| text.to_string()))
-                .unwrap_or_default();
-            let mut tail = format!("{:?}\n{:?}\n", world.config, world.temper);
-            for happening in &world.tail {
-                tail += &format!("  {happening:?}\n");
-            }
-            Err(Failure {
-                complaint,
-                tail,
-                events: world.events,
-            })
-        }
-    }
-}
-
-/// Runs a seed; a failure is run again with fewer and fewer events.
-fn check(seed: u64, events: usize, met: &mut Met) {
-    let Err(first) = run(seed, events).map(|world| {
-        met.runs += 1;
-        met.events += world.events;
-        met.received += world.model.received;
-        met.skipped += world.model.skipped;
-        met.cuts += world.model.cuts;
-        met.holds += world.model.holds;
-    }) else {
-        return;
+/// The ranges in `SNUG_SIM_SKIP`, as a failure says them.
+fn skip_from_env() -> Vec<Range<usize>> {
+    let text = std::env::var("SNUG_SIM_SKIP").unwrap_or_default();
+    let range = |range: &str| {
+        let (from, to) = range.split_once("..")?;
+        Some(from.parse().ok()?..to.parse().ok()?)
     };
-    let is_replay = env("SNUG_SIM_SEED").is_some() && env("SNUG_SIM_EVENTS").is_some();
-    let met = met.events + first.events;
-    let (mut good, mut bad, mut last) = (0, events, first);
-    while bad - good > 1 && !is_replay {
-        let middle = good + (bad - good) / 2;
-        match run(seed, middle) {
-            Ok(_) => good = middle,
-            Err(failure) => (bad, last) = (middle, failure),
+    let ranges = text.split(',').filter(|range| !range.is_empty());
+    ranges
+        .map(|text| range(text).unwrap_or_else(|| panic!("SNUG_SIM_SKIP: {text} is no range")))
+        .collect()
+}
+
+/// Runs a plan, and counts what it came to. A failure is made as small as can be before it is told.
+fn check(plan: &Plan, met: &mut Met) {
+    match run(plan) {
+        Ok(new) => *met += new,
+        Err(_) if !plan.skip.is_empty() => report(plan, run(plan)),
+        Err(first) => {
+            let small = shrink(plan, first.events);
+            report(&small, run(&small));
         }
     }
-    let Failure {
-        complaint, tail, ..
-    } = last;
+}
+
+fn report(plan: &Plan, outcome: Result<Met, Failure>) {
+    let Err(Failure {
+        complaint,
+        tail,
+        events,
+    }) = outcome
+    else {
+        panic!("seed {} failed, but no longer does", plan.seed);
+    };
+    let skip: Vec<String> = plan.skip.iter().map(|skip| format!("{skip:?}")).collect();
     panic!(
-        "{complaint}\n\n{tail}\nfound after {met} events; again: SNUG_SIM_SEED={seed} SNUG_SIM_EVENTS={bad} cargo test --test sim"
+        "{complaint}\n\n{tail}\nin event {events}; again: SNUG_SIM_SEED={} SNUG_SIM_EVENTS={} SNUG_SIM_SKIP={} cargo test --test sim",
+        plan.seed,
+        plan.events,
+        skip.join(",")
     );
 }
 
@@ -128,27 +84,66 @@ fn check(seed: u64, events: usize, met: &mut Met) {
 fn simulate(first: u64, events: usize) {
     let mut met = Met::default();
     if let Some(seed) = env("SNUG_SIM_SEED") {
-        return check(
+        let plan = Plan {
             seed,
-            env("SNUG_SIM_EVENTS").unwrap_or(RUN as u64) as usize,
-            &mut met,
-        );
+            events: env("SNUG_SIM_EVENTS").map_or(RUN, |events| events as usize),
+            skip: skip_from_env(),
+            invariants: true,
+        };
+        return check(&plan, &mut met);
     }
     let mut seeds = Rng::new(first);
-    while met.events < events {
+    let mut done = 0;
+    while done < events {
         let seed = seeds.next() >> 16;
-        let length = if seed.is_multiple_of(10) {
-            LONG_RUN
-        } else {
-            RUN
+        let length = match seed.is_multiple_of(10) {
+            true => LONG_RUN,
+            false => RUN,
         };
-        check(seed, length.min(events), &mut met);
+        let plan = Plan {
+            seed,
+            events: length.min(events),
+            skip: Vec::new(),
+            invariants: true,
+        };
+        check(&plan, &mut met);
+        done += plan.events;
     }
-    println!("{met:?}");
-    assert!(
-        met.events < 200_000 || met.skipped > 0 && met.cuts > 0 && met.holds > 0,
-        "too tame: {met:?}"
-    );
+    println!("{done} events: {met:?}");
+    // So long a run must have met everything that there is.
+    let all = [
+        met.skipped,
+        met.too_slow,
+        met.holds,
+        met.refused,
+        met.thrown_out,
+        met.wrong_secrets,
+        met.renamed,
+        met.rooms,
+        met.messages,
+        met.strangers,
+        met.most_people as u64 / 101,
+    ];
+    assert!(done < 200_000 || !all.contains(&0), "too tame: {met:?}");
+}
+
+impl AddAssign for Met {
+    fn add_assign(&mut self, new: Self) {
+        self.lines += new.lines;
+        self.received += new.received;
+        self.skipped += new.skipped;
+        self.too_slow += new.too_slow;
+        self.abandoned += new.abandoned;
+        self.holds += new.holds;
+        self.refused += new.refused;
+        self.thrown_out += new.thrown_out;
+        self.wrong_secrets += new.wrong_secrets;
+        self.renamed += new.renamed;
+        self.rooms += new.rooms;
+        self.messages += new.messages;
+        self.strangers += new.strangers;
+        self.most_people = self.most_people.max(new.most_people);
+    }
 }
 
 fn events() -> usize {

@@ -3,25 +3,30 @@
 //! Readiness is told as an edge-triggered poll tells it: `readable` when something came, `writable` when there is
 //! space after a write was cut short, each once. A stream notes what nobody may do to it.
 
+use crate::journal::{self, Entry, Who};
 use crate::rng::Rng;
 use snug::connection::Stream;
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::rc::Rc;
 
 /// What both ends of a connection know of it.
 #[derive(Debug)]
 pub struct Pipe {
+    who: Who,
     rng: Rng,
     /// Has arrived and is not yet read, from `head` on.
     inbox: Vec<u8>,
     head: usize,
+    /// Where urgent data stood among what is not yet read: a read stops there.
+    marks: VecDeque<usize>,
+    /// There is urgent data, of which nobody has been told.
+    pub urgent_edge: bool,
     /// The peer has ended its side; told behind the inbox.
     pub eof: bool,
     /// The connection is no more.
     reset: bool,
-    /// Written by the server, not yet looked at by the model.
-    pub outbox: Vec<u8>,
     /// Bytes that may still be written; [`usize::MAX`] is no limit.
     pub space: usize,
     /// One write in so many is cut short although there is space.
@@ -32,24 +37,24 @@ pub struct Pipe {
     pub write_edge: bool,
     /// The server has ended its side.
     pub shut: bool,
-    /// The server has let go of the stream. Where it had read the peer's end and written what it had, that is
-    /// an end like any other.
+    /// The server has let go of the stream.
     pub dropped: bool,
-    end_read: bool,
     /// Reads and writes tried.
     pub calls: u64,
 }
 
 impl Pipe {
     /// Both ends of a new connection. As with a real one, the first poll finds it writable.
-    pub fn new(rng: Rng, space: usize, short: usize) -> (Rc<RefCell<Self>>, FakeStream) {
+    pub fn new(who: Who, rng: Rng, space: usize, short: usize) -> (Rc<RefCell<Self>>, FakeStream) {
         let pipe = Rc::new(RefCell::new(Self {
+            who,
             rng,
             inbox: Vec::new(),
             head: 0,
+            marks: VecDeque::new(),
+            urgent_edge: false,
             eof: false,
             reset: false,
-            outbox: Vec::new(),
             space,
             short,
             blocked: false,
@@ -57,7 +62,6 @@ impl Pipe {
             write_edge: space > 0,
             shut: false,
             dropped: false,
-            end_read: false,
             calls: 0,
         }));
         (pipe.clone(), FakeStream(pipe))
@@ -66,6 +70,13 @@ impl Pipe {
     /// Bytes arrive.
     pub fn arrive(&mut self, bytes: &[u8]) {
         self.inbox.extend_from_slice(bytes);
+        self.read_edge = true;
+    }
+
+    /// A byte of urgent data arrives: none of the stream's, but a read will stop there.
+    pub fn arrive_urgent(&mut self) {
+        self.marks.push_back(self.unread());
+        self.urgent_edge = true;
         self.read_edge = true;
     }
 
@@ -80,6 +91,7 @@ impl Pipe {
         self.reset = true;
         if !keeps_inbox {
             self.head = self.inbox.len();
+            self.marks.clear();
         }
         self.read_edge = true;
         self.write_edge = true;
@@ -107,16 +119,24 @@ impl Pipe {
             return Err(ErrorKind::Interrupted.into());
         }
         if self.unread() == 0 {
+            let who = self.who;
             return match self {
-                Self { reset: true, .. } => Err(ErrorKind::ConnectionReset.into()),
+                Self { reset: true, .. } => {
+                    journal::note(Entry::Failed { who });
+                    Err(ErrorKind::ConnectionReset.into())
+                }
                 Self { eof: true, .. } => {
-                    self.end_read = true;
+                    journal::note(Entry::End { who });
                     Ok(0)
                 }
                 _ => Err(ErrorKind::WouldBlock.into()),
             };
         }
-        let mut n = self.unread().min(buffer.len());
+        while self.marks.front() == Some(&0) {
+            self.marks.pop_front();
+        }
+        let until_mark = self.marks.front().copied().unwrap_or(usize::MAX);
+        let mut n = self.unread().min(buffer.len()).min(until_mark);
         if n < buffer.len() && n > 1 && self.rng.one_in(16) {
             // A short read means that there was no more; so the rest comes right behind it.
             n = self.rng.between(1, n - 1);
@@ -124,10 +144,13 @@ impl Pipe {
         }
         buffer[..n].copy_from_slice(&self.inbox[self.head..self.head + n]);
         self.head += n;
+        self.marks.iter_mut().for_each(|mark| *mark -= n);
         if self.head == self.inbox.len() {
             self.inbox.clear();
             self.head = 0;
         }
+        let (who, bytes) = (self.who, buffer[..n].to_vec());
+        journal::note(Entry::Read { who, bytes });
         Ok(n)
     }
 
@@ -137,8 +160,10 @@ impl Pipe {
         if self.rng.one_in(64) {
             return Err(ErrorKind::Interrupted.into());
         }
+        let who = self.who;
         if self.reset {
             let kinds = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe];
+            journal::note(Entry::Failed { who });
             return Err(self.rng.pick(&kinds).into());
         }
         assert!(!self.blocked, "a write before there is space again");
@@ -148,19 +173,20 @@ impl Pipe {
         if self.rng.one_in(self.short) {
             n = self.rng.between(0, n);
         }
-        let mut left = n;
+        let mut bytes = Vec::with_capacity(n);
         for slice in slices {
-            let piece = &slice[..slice.len().min(left)];
-            self.outbox.extend_from_slice(piece);
-            left -= piece.len();
+            bytes.extend_from_slice(&slice[..slice.len().min(n - bytes.len())]);
         }
         if self.space != usize::MAX {
             self.space -= n;
         }
-        if n < offered {
-            self.blocked = true;
-            self.write_edge = self.space > 0;
-        }
+        self.blocked = n < offered;
+        self.write_edge |= self.blocked && self.space > 0;
+        journal::note(Entry::Wrote {
+            who,
+            bytes,
+            is_blocked: self.blocked,
+        });
         match n {
             0 => Err(ErrorKind::WouldBlock.into()),
             n => Ok(n),
@@ -200,6 +226,7 @@ impl Stream for FakeStream {
             return Err(ErrorKind::NotConnected.into());
         }
         pipe.shut = true;
+        journal::note(Entry::Shut { who: pipe.who });
         Ok(())
     }
 }
@@ -207,7 +234,7 @@ impl Stream for FakeStream {
 impl Drop for FakeStream {
     fn drop(&mut self) {
         let mut pipe = self.0.borrow_mut();
-        pipe.shut |= pipe.end_read && !pipe.reset && !pipe.blocked;
         pipe.dropped = true;
+        journal::note(Entry::Dropped { who: pipe.who });
     }
 }

@@ -3,55 +3,132 @@
 use crate::rng::Rng;
 use snug::hub::Config;
 
-/// What kind of line comes next, by its index in the weights.
-pub fn kind(rng: &mut Rng) -> usize {
-    rng.weighted(&[600, 30, 40, 60, 10, 70, 25, 10, 10, 20, 20, 10, 20, 4, 4])
+pub const PASSWORD: &str = "sesame";
+/// What follows the one blank is the password as it is.
+pub const ADMIN_PASSWORD: &str = "open up ";
+
+const ROOMS: [&str; 9] = [
+    "#lobby", "a", "#A", "b", "#garden", "Garden", "#lob", "10.0.0.1", "é世",
+];
+const NICKS: [&str; 12] = [
+    "ann", "Ann", "bob", "eve", "d`{}", "été", "世界", "x", "y", "z", "Zoe", "o_O",
+];
+const NO_NAMES: [&str; 7] = [
+    "guest7",
+    "Guest12",
+    "10.0.0.1",
+    "a b",
+    "<x>",
+    "🍺",
+    "this-name-is-far-too-long-to-be-one",
+];
+const KEYS: [&str; 3] = ["k1", "k2", "two words"];
+const WORDS: [&str; 9] = [
+    "me", "ping", "/who", "quit", "join", "wall", "/", "//", "nothing",
+];
+
+/// Each kind of line, and how likely it is among others.
+const KINDS: [(usize, Kind); 33] = [
+    (500, Kind::Words),
+    (20, Kind::Empty),
+    (30, Kind::Garbage),
+    (40, Kind::Act),
+    (15, Kind::Slash),
+    (15, Kind::Longest),
+    (10, Kind::TooLong),
+    (8, Kind::Unknown),
+    (5, Kind::NoArgument),
+    (3, Kind::Quit),
+    (3, Kind::LastWord),
+    (60, Kind::Ping),
+    (15, Kind::Who),
+    (12, Kind::WhoElsewhere),
+    (6, Kind::Help),
+    (8, Kind::Rooms),
+    (20, Kind::Nick),
+    (6, Kind::NoNick),
+    (60, Kind::Msg),
+    (40, Kind::Join),
+    (15, Kind::JoinWithKey),
+    (12, Kind::Part),
+    (6, Kind::AskTopic),
+    (14, Kind::Topic),
+    (4, Kind::AskKey),
+    (10, Kind::Key),
+    (10, Kind::History),
+    (5, Kind::Stats),
+    (8, Kind::Pass),
+    (10, Kind::Admin),
+    (5, Kind::Kick),
+    (7, Kind::Ban),
+    (5, Kind::Wall),
+];
+
+/// Kinds of lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Words,
+    Empty,
+    Garbage,
+    Act,
+    Slash,
+    Longest,
+    TooLong,
+    Unknown,
+    NoArgument,
+    Quit,
+    LastWord,
+    Ping,
+    Who,
+    WhoElsewhere,
+    Help,
+    Rooms,
+    Nick,
+    NoNick,
+    Msg,
+    Join,
+    JoinWithKey,
+    Part,
+    AskTopic,
+    Topic,
+    AskKey,
+    Key,
+    History,
+    Stats,
+    Pass,
+    Admin,
+    Kick,
+    Ban,
+    Wall,
 }
 
-/// One line with its end. `tag` is like no other; a bus's lines begin with it, but for those of one who is `free`.
-pub fn line(rng: &mut Rng, config: &Config, kind: Option<usize>, tag: &str, free: bool) -> Vec<u8> {
-    let kind = kind.unwrap_or_else(|| self::kind(rng));
+pub fn kind(rng: &mut Rng) -> Kind {
+    KINDS[rng.weighted(&KINDS.map(|(weight, _)| weight))].1
+}
+
+/// One line with its end. `tag` is like no other, `name` somebody's who is there.
+pub fn line(rng: &mut Rng, config: &Config, kind: Kind, tag: &str, name: &str) -> Vec<u8> {
     let max = config.max_line;
-    let mut line: Vec<u8> = if config.bare {
-        match kind {
-            1 if free => Vec::new(),
-            2 if free => garbage(rng, 30),
-            2 | 3 => [tag.as_bytes(), &garbage(rng, 20)].concat(),
-            4 => padded(rng, tag, max),
-            // One such line ends a bus's connection.
-            5 if rng.one_in(40) => padded(rng, tag, max + 1),
-            _ => words(rng, tag),
-        }
-    } else {
-        match kind {
-            0 => words(rng, tag),
-            1 => Vec::new(),
-            2 => [tag.as_bytes(), &garbage(rng, 30)].concat(),
-            3 => words(rng, &format!("/me {tag}")),
-            4 => b"/me".to_vec(),
-            5 => words(rng, &format!("/ping {tag}")),
-            6 => b"/who".to_vec(),
-            7 => b"/help".to_vec(),
-            8 => [
-                b"/help ",
-                rng.pick(&["me", "ping", "who", "quit"]).as_bytes(),
-            ]
-            .concat(),
-            9 => {
-                let word = rng.pick(&["nock", "WHOM ", "", "pin\u{e9} "]);
-                words(rng, &format!("/{word}"))
-            }
-            10 => words(rng, &format!("//{tag}")),
-            11 => padded(rng, tag, max),
-            12 => {
-                let over = rng.pick(&[1, 2, 100, 5_000]);
-                padded(rng, tag, max + over)
-            }
-            13 => b"quit".to_vec(),
-            _ => words(rng, "/quit "),
-        }
+    let is_long = match config.bare {
+        // One such line ends a bus's connection.
+        true => kind == Kind::Stats && rng.one_in(40),
+        false => kind == Kind::TooLong,
     };
-    let is_long = kind == 12 || (config.bare && kind == 5);
+    let mut line = match kind {
+        _ if is_long => {
+            let over = rng.pick(&[1, 2, 100, 5_000]);
+            padded(rng, tag, max + over)
+        }
+        Kind::Empty => Vec::new(),
+        Kind::Garbage => garbage(rng, 30),
+        Kind::Longest => padded(rng, tag, max),
+        Kind::Act => words(rng, &format!("/me {tag}")),
+        _ if config.bare => words(rng, tag),
+        Kind::Join if rng.one_in(20) => [&b"/join "[..], &garbage(rng, 10)].concat(),
+        Kind::Nick if rng.one_in(20) => [&b"/nick "[..], &garbage(rng, 10)].concat(),
+        Kind::Topic if rng.one_in(9) => [&b"/topic "[..], &garbage(rng, 10)].concat(),
+        _ => command(rng, kind, tag, name),
+    };
     if !is_long {
         line.truncate(max);
     }
@@ -60,6 +137,74 @@ pub fn line(rng: &mut Rng, config: &Config, kind: Option<usize>, tag: &str, free
     }
     line.push(b'\n');
     line
+}
+
+fn command(rng: &mut Rng, kind: Kind, tag: &str, name: &str) -> Vec<u8> {
+    let whom = if rng.one_in(9) { "nobody" } else { name };
+    let text = match kind {
+        Kind::Slash => format!("//{tag}"),
+        Kind::Unknown => format!("/{}{tag}", rng.pick(&["nock", "WHOM ", "", "pin\u{e9} "])),
+        Kind::NoArgument => {
+            let words = [
+                "me ", "nick", "msg", "join", "kick", "ban", "unban", "wall", "pass",
+            ];
+            format!("/{}", rng.pick(&words))
+        }
+        Kind::Quit => return b"quit".to_vec(),
+        Kind::LastWord => "/quit ".into(),
+        Kind::Ping => format!("/ping {tag}"),
+        Kind::Who => return b"/who".to_vec(),
+        Kind::WhoElsewhere => format!("/WHO {}", rng.pick(&ROOMS)),
+        Kind::Help => format!("/help {}", rng.pick(&WORDS)),
+        Kind::Rooms => "/rooms".into(),
+        Kind::Nick => format!("/nick {}", rng.pick(&NICKS)),
+        Kind::NoNick => format!("/nick {}", rng.pick(&NO_NAMES)),
+        Kind::Msg => format!("/msg {whom} {tag}"),
+        Kind::Join => format!("/join {}", rng.pick(&ROOMS)),
+        Kind::JoinWithKey => format!("/join {} {}", rng.pick(&ROOMS), rng.pick(&KEYS)),
+        Kind::Part => "/part".into(),
+        Kind::AskTopic => "/topic".into(),
+        Kind::Topic if rng.one_in(4) => "/topic -".into(),
+        Kind::Topic => format!("/topic {tag}"),
+        Kind::AskKey => "/key".into(),
+        Kind::Key if rng.one_in(2) => "/key -".into(),
+        Kind::Key => format!("/key {}", rng.pick(&KEYS)),
+        Kind::History => format!("/history {}", rng.pick(&["", "1", "7", "500", "0", "x"])),
+        Kind::Stats => "/stats".into(),
+        Kind::Pass => format!("/pass {}", rng.pick(&[PASSWORD, PASSWORD, "wrong"])),
+        Kind::Admin => format!(
+            "/admin {}",
+            rng.pick(&[ADMIN_PASSWORD, ADMIN_PASSWORD, "open up"])
+        ),
+        Kind::Kick => format!("/kick {whom} {}", rng.pick(&["", "go"])),
+        Kind::Ban => {
+            let banned = rng.pick(&[
+                "192.168.1.2",
+                "[fe80::1]:7",
+                "127.0.0.1",
+                "eve",
+                "fe80::/64",
+            ]);
+            match rng.below(8) {
+                0 | 1 => format!("/ban {banned} {tag}"),
+                2 => format!("/ban {whom}"),
+                3 => "/bans".into(),
+                _ => format!("/unban {banned}"),
+            }
+        }
+        Kind::Wall => format!("/wall {tag}"),
+        _ => tag.into(),
+    };
+    match kind {
+        Kind::Slash
+        | Kind::Ping
+        | Kind::LastWord
+        | Kind::Msg
+        | Kind::Wall
+        | Kind::Topic
+        | Kind::Words => words(rng, &text),
+        _ => text.into_bytes(),
+    }
 }
 
 fn words(rng: &mut Rng, start: &str) -> Vec<u8> {
@@ -80,7 +225,7 @@ fn padded(rng: &mut Rng, start: &str, length: usize) -> Vec<u8> {
 }
 
 /// Bytes of every kind but the newline.
-fn garbage(rng: &mut Rng, most: usize) -> Vec<u8> {
+pub fn garbage(rng: &mut Rng, most: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..rng.between(1, most) {
         match rng.below(6) {
@@ -90,11 +235,24 @@ fn garbage(rng: &mut Rng, most: usize) -> Vec<u8> {
                 rng.pick(&["é", "\u{85}", "世", "\u{202e}", "\u{feff}", "🍺"])
                     .bytes(),
             ),
-            3 => bytes.extend([0xE2, 0x82]),
+            3 => bytes.extend(rng.pick(&[[0xE2, 0x82], [0xFF, 0xFB], [0xFF, 0xFA], [0xFF, 0xFF]])),
             4 => bytes.push(b'\r'),
             _ => bytes.push(b'x'),
         }
     }
     bytes.retain(|&byte| byte != b'\n');
     bytes
+}
+
+/// What comes from those who have the wrong port.
+pub fn stranger(rng: &mut Rng) -> &'static [u8] {
+    rng.pick(&[
+        b"\x16\x03\x01\x02\0\x01\0\x01\n",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"*1\r\n$4\r\nPING\r\n",
+        b"*\0AAAAAAAAAA",
+        b"GET / HTTP/1.12\r\n",
+        b"HELLO\n",
+    ])
 }

@@ -1,43 +1,40 @@
-//! Everybody at once: a hub, its clients, the network between them, the time, and chance.
-//!
-//! The world does what an event loop does (src/server.rs), and no more: it tells what is ready, and has the hub take a
-//! turn when something is, when the hub is busy, or when its deadline has come. So a lost wake-up shows as a
-//! reader that never gets its line.
+//! Everybody at once: what chance has clients, network and clock do.
 
-use crate::model::{Model, Standing, Who};
-use crate::net::{FakeStream, Pipe};
+use crate::journal::Who;
 use crate::rng::Rng;
+use crate::stage::Stage;
 use crate::talk;
+use crate::temper::{self, Temper};
 use snug::chat::Origin;
-use snug::fanout::Slow;
-use snug::hub::{Config, Hub, Id};
+use snug::hub::Config;
 use snug::limits::Millis;
-use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::rc::Rc;
+use std::ops::Range;
 
 /// How many of the last events a failure shows.
 const TAIL: usize = 60;
 /// Bytes that arrive and are not read before the network takes no more.
 const WINDOW: usize = 256 << 10;
 /// How long a time of quiet lasts at most.
-const QUIET: Millis = 90_000;
+const QUIET: Millis = 3_600_000;
+/// How far the clock on the wall jumps at times, in seconds.
+const JUMP: i64 = 3_600;
 
 /// What happened, in the order in which it did.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[expect(dead_code, reason = "to be shown")]
 pub enum Happening {
-    Connect { who: Who, id: Id, mood: Mood },
-    Arrive { who: Who, bytes: usize },
+    Connect { who: Who, from: String, mood: Mood },
+    Arrive { who: Who, bytes: String },
+    Urgent { who: Who },
     Take { who: Who, bytes: usize },
     Stall { who: Who },
     Recover { who: Who },
     HalfClose { who: Who },
     Reset { who: Who },
-    Readable { who: Who },
-    Writable { who: Who },
-    Turn { now: Millis, published: usize },
+    ClockJumps { seconds: i64 },
+    Turn { now: Millis, lines: u64 },
     Quiet,
     Stop,
 }
@@ -55,156 +52,80 @@ pub enum Mood {
     Stuck,
 }
 
-struct Client {
-    pipe: Rc<RefCell<Pipe>>,
-    id: Id,
+/// The client's side of a connection.
+struct Peer {
     mood: Mood,
     /// Sent, but still under way.
     unsent: VecDeque<u8>,
-    /// What is under way ends without a newline, on purpose; nothing follows before it was heard.
-    resting: bool,
-    /// When something last arrived.
-    arrived: Millis,
     /// It will end its side when everything has arrived.
-    closing: bool,
+    is_closing: bool,
     shut_seen: bool,
 }
 
-/// How this run differs from others; drawn by the seed.
-#[derive(Clone, Debug)]
-pub struct Temper {
-    /// About how many are connected.
-    people: usize,
-    /// Events between two turns.
-    tempo: usize,
-    /// One write in so many is cut short.
-    short: usize,
-    /// Whether a poll tells, with the edge, all else that is so (epoll), or the edge alone.
-    combined: bool,
-    /// One line in so many comes in a flood.
-    flood: usize,
-    /// The longest flood.
-    flood_lines: usize,
-    /// How likely readers are to be slow and to be stuck, in percent.
-    slow: usize,
-    stuck: usize,
-    /// Events between two times of quiet.
-    quiet: usize,
-    /// Whether time never leaps.
-    calm: bool,
-    /// Whether resets happen.
-    resets: bool,
-    /// Turns between two checks of the hub's own invariants.
-    check: usize,
+/// A run: what decides it, and how much of it.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    pub seed: u64,
+    pub events: usize,
+    /// Events that are left out.
+    pub skip: Vec<Range<usize>>,
+    /// Whether the hub's own invariants are checked, too.
+    pub invariants: bool,
 }
 
 pub struct World {
+    plan: Plan,
     rng: Rng,
     pub config: Config,
     pub temper: Temper,
-    hub: Hub<FakeStream>,
-    pub model: Model,
-    clients: Vec<Client>,
-    /// Those whose stream the hub still holds.
-    live: Vec<Who>,
-    now: Millis,
+    pub stage: Stage,
+    peers: Vec<Peer>,
+    /// Those who are to be let in with the next turn.
+    coming: Vec<(Origin, Mood, usize)>,
+    origins: u32,
     pub events: usize,
-    turns: usize,
-    idle_turns: usize,
     lines: usize,
-    pub tail: VecDeque<Happening>,
-    stopped: bool,
-}
-
-fn draw_config(rng: &mut Rng) -> Config {
-    let bare = rng.one_in(3);
-    let slow = [Slow::Skip, Slow::Close, Slow::Wait][rng.weighted(&[45, 20, 35])];
-    Config {
-        history: 0,
-        password: None,
-        admin_password: None,
-        records: false,
-        welcome: "Welcome to this chatroom!".into(),
-        bare,
-        max_clients: if rng.one_in(5) {
-            rng.between(2, 12)
-        } else {
-            1000
-        },
-        max_per_ip: rng.one_in(4).then(|| rng.between(1, 3)),
-        max_line: rng.pick(&[48, 64, 256, 1024, 4096]),
-        backlog: rng.pick(&[4 << 10, 4 << 10, 6 << 10, 16 << 10, 64 << 10, 1 << 20]),
-        slow,
-        slow_timeout: rng.pick(&[50, 1_000, 1_000, 30_000]),
-        max_memory: 64 << 20,
-        pace: None,
-        unterminated: rng.one_in(4).then(|| rng.pick(&[5, 100, 1_000])),
-        hide_addresses: rng.one_in(3),
-    }
-}
-
-fn draw_temper(rng: &mut Rng, config: &Config) -> Temper {
-    let people = rng.pick(&[2, 4, 8, 8, 16, 32]);
-    Temper {
-        people,
-        tempo: rng.pick(&[1, 2, 4, 8, 16]),
-        short: rng.pick(&[0, 2, 8, 64]),
-        combined: rng.one_in(2),
-        flood: rng.pick(&[0, 20, 200]),
-        flood_lines: if people > 8 {
-            100
-        } else {
-            rng.pick(&[30, 100, 1500])
-        },
-        slow: rng.pick(&[0, 20, 60]),
-        stuck: rng.pick(&[0, 0, 5, 20]),
-        quiet: rng.pick(&[200, 1_000, 4_000]),
-        calm: rng.one_in(3),
-        resets: !rng.one_in(3),
-        check: if config.backlog > 64 << 10 { 16 } else { 1 },
-    }
+    pub tail: VecDeque<(usize, Happening)>,
 }
 
 impl World {
     /// A world with nobody in it.
-    pub fn new(seed: u64) -> Self {
-        let mut rng = Rng::new(seed);
-        let config = draw_config(&mut rng);
-        let temper = draw_temper(&mut rng, &config);
+    pub fn new(plan: &Plan) -> Self {
+        let mut rng = Rng::new(plan.seed);
+        let config = temper::draw_config(&mut rng);
+        let temper = temper::draw(&mut rng, &config);
+        let mut stage = Stage::new(config.clone());
+        stage.check = if plan.invariants { temper.check } else { 0 };
+        stage.clock = temper.clock;
         Self {
-            hub: Hub::new(config.clone()),
-            model: Model::new(config.clone()),
+            plan: plan.clone(),
+            stage,
             rng,
             config,
             temper,
-            clients: Vec::new(),
-            live: Vec::new(),
-            now: 0,
+            peers: Vec::new(),
+            coming: Vec::new(),
+            origins: 0,
             events: 0,
-            turns: 0,
-            idle_turns: 0,
             lines: 0,
             tail: VecDeque::new(),
-            stopped: false,
         }
     }
 
-    /// The witness comes, there are so many events, then the end.
-    pub fn run(&mut self, events: usize) {
-        self.connect(
-            Origin::Unix {
-                number: 0,
-                own: false,
-            },
-            Mood::Eager,
-            0,
-        );
-        self.turn();
-        let mut next_quiet = self.temper.quiet;
-        while self.events < events {
-            self.step();
-            if self.events >= next_quiet {
-                next_quiet = self.events + self.temper.quiet;
+    /// All events, then the end. Each draws from its own chance, so that others can be left out.
+    pub fn run(&mut self) {
+        while self.events < self.plan.events {
+            let event = self.events;
+            self.events += 1;
+            let is_left_out = self.plan.skip.iter().any(|skip| skip.contains(&event));
+            if !is_left_out {
+                self.rng = Rng::new(self.plan.seed.rotate_left(32) ^ event as u64);
+                self.act();
+                if self.rng.below(self.temper.tempo) == 0 {
+                    self.go_on();
+                }
+            }
+            if self.events.is_multiple_of(self.temper.quiet) {
                 self.quiet();
             }
         }
@@ -216,20 +137,22 @@ impl World {
         if self.tail.len() == TAIL {
             self.tail.pop_front();
         }
-        self.tail.push_back(happening);
+        self.tail
+            .push_back((self.events.saturating_sub(1), happening));
     }
 
-    fn step(&mut self) {
-        for _ in 0..self.rng.between(1, self.temper.tempo) {
-            self.act();
-            self.events += 1;
+    /// Time goes on.
+    fn go_on(&mut self) {
+        if self.rng.one_in(200) {
+            let seconds = self.rng.pick(&[-JUMP, JUMP]);
+            self.stage.clock.unix += seconds;
+            self.note(Happening::ClockJumps { seconds });
         }
-        // Whoever is accepted is so right before a turn; and what arrives must be read before it seems to rest.
-        if self.somebody_came() || self.config.unterminated.is_some() {
+        if !self.coming.is_empty() {
             self.poll(8);
         }
         let span = match self.rng.weighted(&[80, 17, 3]) {
-            _ if self.hub.is_busy() => self.rng.between(0, 2),
+            _ if self.stage.is_busy() => self.rng.between(0, 2),
             _ if self.temper.calm => self.rng.between(0, 30),
             0 => self.rng.between(0, 3),
             1 => self.rng.between(0, 300),
@@ -241,59 +164,63 @@ impl World {
 
     /// Something happens.
     fn act(&mut self) {
-        let few = self.live.len() <= self.temper.people;
+        let crowd = self.stage.live.len() + self.coming.len();
+        let few = crowd < self.temper.people;
         let weights = [
-            if few { 12 } else { 1 },
+            if few { self.temper.comings } else { 1 },
             40,
             30,
             30,
             4,
             if few { 1 } else { 2 },
             usize::from(self.temper.resets),
+            1,
         ];
         let action = self.rng.weighted(&weights);
         if action == 0 {
-            // Of two guests in one turn, the model could not tell which was refused.
-            let alone = !self.config.hide_addresses || !self.somebody_came();
-            if self.live.len() < 90 && alone {
-                let (origin, mood, short) = self.newcomer();
-                self.connect(origin, mood, short);
+            if crowd < self.temper.people + 50 {
+                let newcomer = self.newcomer();
+                self.coming.push(newcomer);
             }
             return;
         }
-        // The witness does nothing.
-        if self.live.len() < 2 {
+        if self.stage.live.is_empty() {
             return;
         }
-        let who = self.live[self.rng.between(1, self.live.len() - 1)];
-        let is_new = self.model.people[who].standing == Standing::Arriving;
+        let who = self.stage.live[self.rng.below(self.stage.live.len())];
         match action {
-            // Whether it was refused could not be told then.
-            5 | 6 if is_new => {}
             1 => self.send(who),
             2 => self.arrive(who),
             3 => self.take(who),
             4 => self.change_mood(who),
             5 => self.half_close(who),
-            _ => self.reset(who),
+            6 => self.reset(who),
+            _ => {
+                self.stage.pipe(who).arrive_urgent();
+                self.note(Happening::Urgent { who });
+            }
         }
     }
 
     fn newcomer(&mut self) -> (Origin, Mood, usize) {
-        let number = self.clients.len() as u32;
+        let number = self.origins;
+        self.origins += 1;
         let port = 1024 + (number % 60_000) as u16;
         let ip = match self.rng.weighted(&[3, 2, 2, 1, 1]) {
             0 => IpAddr::from([10, 0, (number >> 8) as u8, number as u8]),
             1 => IpAddr::from([192, 168, 1, self.rng.between(1, 4) as u8]),
             2 => IpAddr::from([127, 0, 0, 1]),
-            3 => IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 0, self.rng.between(1, 2) as u16]),
+            3 => {
+                // Three in one network, and one in another.
+                let host = self.rng.between(1, 4) as u16;
+                IpAddr::from([0xfe80, 0, 0, host / 4, 0, 0, 0, host])
+            }
             _ => {
-                let mood = self.mood();
-                return (Origin::Unix { number, own: false }, mood, self.temper.short);
+                let own = self.rng.one_in(3);
+                return (Origin::Unix { number, own }, self.mood(), self.temper.short);
             }
         };
-        let mood = self.mood();
-        (Origin::Ip { ip, port }, mood, self.temper.short)
+        (Origin::Ip { ip, port }, self.mood(), self.temper.short)
     }
 
     fn mood(&mut self) -> Mood {
@@ -304,60 +231,60 @@ impl World {
         }
     }
 
-    fn connect(&mut self, origin: Origin, mood: Mood, short: usize) {
-        let space = match mood {
-            Mood::Eager => usize::MAX,
-            Mood::Slow => self.rng.between(0, 2_000),
-            Mood::Stalled | Mood::Stuck => self.rng.pick(&[0, 10, 100, 3_000]),
-        };
-        let rng = Rng::new(self.rng.next());
-        let (pipe, stream) = Pipe::new(rng, space, short);
-        let id = self.hub.next_id();
-        let given = self.hub.accept(stream, origin, self.now);
-        assert_eq!(given, id, "not the number that was said");
-        let who = self.model.accept(origin);
-        self.note(Happening::Connect { who, id, mood });
-        self.clients.push(Client {
-            pipe,
-            id,
-            mood,
-            unsent: VecDeque::new(),
-            resting: false,
-            arrived: 0,
-            closing: false,
-            shut_seen: false,
-        });
-        self.live.push(who);
+    /// Lets those in who have come.
+    fn admit(&mut self) {
+        for (origin, mood, short) in std::mem::take(&mut self.coming) {
+            let space = match mood {
+                Mood::Eager => usize::MAX,
+                Mood::Slow => self.rng.between(0, 2_000),
+                Mood::Stalled | Mood::Stuck => self.rng.pick(&[0, 10, 100, 3_000]),
+            };
+            let rng = Rng::new(self.rng.next());
+            let who = self.stage.connect(origin, rng, space, short);
+            let from = origin.to_string();
+            self.note(Happening::Connect { who, from, mood });
+            let mut unsent = VecDeque::new();
+            if self.rng.one_in(30) {
+                unsent.extend(talk::stranger(&mut self.rng));
+            }
+            if self.config.password.is_some() && !self.rng.one_in(4) {
+                unsent.extend(format!("/pass {}\n", talk::PASSWORD).bytes());
+            }
+            self.peers.push(Peer {
+                mood,
+                unsent,
+                is_closing: false,
+                shut_seen: false,
+            });
+        }
     }
 
     /// A client writes something; it is under way.
     fn send(&mut self, who: Who) {
-        let is_heard = self.model.people[who].is_heard() && self.clients[who].unsent.is_empty();
-        let client = &mut self.clients[who];
-        if client.resting && is_heard {
-            client.resting = false;
-        }
-        if client.resting || client.closing || client.unsent.len() > WINDOW {
+        let peer = &self.peers[who];
+        if peer.is_closing || peer.unsent.len() > WINDOW {
             return;
         }
-        let flood = self.rng.one_in(self.temper.flood);
-        let lines = match flood {
+        let is_flood = self.rng.one_in(self.temper.flood);
+        let lines = match is_flood {
             true => self.rng.between(1, self.temper.flood_lines),
             false => self.rng.between(1, 3),
         };
         // A flood is of one kind: many lines of talk, or many questions.
-        let kind = flood.then(|| talk::kind(&mut self.rng));
+        let kind = is_flood.then(|| talk::kind(&mut self.rng));
         for _ in 0..lines {
             self.lines += 1;
+            let kind = kind.unwrap_or_else(|| talk::kind(&mut self.rng));
             let tag = format!("c{who}.{} ", self.lines);
-            let free = who == 1;
-            let line = talk::line(&mut self.rng, &self.config, kind, &tag, free);
-            self.clients[who].unsent.extend(line);
+            let other = self.stage.live[self.rng.below(self.stage.live.len())];
+            let name = &self.stage.model.people[other].name;
+            let line = talk::line(&mut self.rng, &self.config, kind, &tag, name);
+            self.peers[who].unsent.extend(line);
         }
-        if self.config.unterminated.is_some() && self.rng.one_in(8) {
+        if self.rng.one_in(20) {
+            // It may rest, or go on.
             let line = format!("c{who}.{} rests", self.lines);
-            self.clients[who].unsent.extend(line.bytes());
-            self.clients[who].resting = true;
+            self.peers[who].unsent.extend(line.bytes());
         }
         if self.rng.one_in(2) {
             self.arrive(who);
@@ -366,9 +293,8 @@ impl World {
 
     /// Some of what is under way arrives.
     fn arrive(&mut self, who: Who) {
-        let client = &self.clients[who];
-        let most = client.unsent.len();
-        if most == 0 || client.pipe.borrow().unread() > WINDOW {
+        let most = self.peers[who].unsent.len();
+        if most == 0 || self.stage.pipe(who).unread() > WINDOW {
             return;
         }
         let bytes = match self.rng.weighted(&[2, 2, 2, 8]) {
@@ -381,43 +307,36 @@ impl World {
     }
 
     fn deliver(&mut self, who: Who, bytes: usize) {
-        let client = &mut self.clients[who];
-        if client.pipe.borrow().is_hung_up() {
-            client.unsent.clear();
+        let peer = &mut self.peers[who];
+        if self.stage.pipe(who).is_hung_up() {
+            peer.unsent.clear();
             return;
         }
-        let piece: Vec<u8> = client.unsent.drain(..bytes).collect();
-        client.pipe.borrow_mut().arrive(&piece);
-        client.arrived = self.now;
-        let rests = client.resting && client.unsent.is_empty();
-        self.model.arrive(who, &piece);
-        if rests {
-            self.model.rest(who);
-        }
+        let piece: Vec<u8> = peer.unsent.drain(..bytes).collect();
+        self.stage.arrive(who, &piece);
+        let bytes = crate::model::show(&piece);
         self.note(Happening::Arrive { who, bytes });
     }
 
     /// A reader makes room.
     fn take(&mut self, who: Who) {
-        let client = &self.clients[who];
-        if client.mood == Mood::Slow {
+        if self.peers[who].mood == Mood::Slow {
             let bytes = match self.rng.below(4) {
                 0 => self.rng.between(1, 10),
                 1 => self.rng.between(1, 200),
                 2 => self.rng.between(1, 3_000),
                 _ => self.rng.between(1, 20_000),
             };
-            client.pipe.borrow_mut().take(bytes);
+            self.stage.pipe(who).take(bytes);
             self.note(Happening::Take { who, bytes });
         }
     }
 
     fn change_mood(&mut self, who: Who) {
-        let client = &mut self.clients[who];
-        match client.mood {
+        match self.peers[who].mood {
             Mood::Eager | Mood::Slow if self.temper.slow > 0 => {
-                client.mood = Mood::Stalled;
-                client.pipe.borrow_mut().space = self.rng.pick(&[0, 0, 7, 500]);
+                self.peers[who].mood = Mood::Stalled;
+                self.stage.pipe(who).space = self.rng.pick(&[0, 0, 7, 500]);
                 self.note(Happening::Stall { who });
             }
             Mood::Stalled => self.recover(who),
@@ -426,70 +345,52 @@ impl World {
     }
 
     fn recover(&mut self, who: Who) {
-        let client = &mut self.clients[who];
-        client.mood = Mood::Eager;
-        client.pipe.borrow_mut().take(usize::MAX);
+        self.peers[who].mood = Mood::Eager;
+        self.stage.pipe(who).take(usize::MAX);
         self.note(Happening::Recover { who });
     }
 
     fn half_close(&mut self, who: Who) {
-        let bytes = self.clients[who].unsent.len();
-        if self.clients[who].closing {
+        let bytes = self.peers[who].unsent.len();
+        if std::mem::replace(&mut self.peers[who].is_closing, true) {
             return;
         }
-        self.clients[who].closing = true;
         if bytes > 0 {
             // Now and then, the end of it never comes.
-            let bytes = if self.rng.one_in(4) {
-                self.cut_short(who, bytes)
-            } else {
-                bytes
+            let bytes = match self.rng.one_in(4) {
+                true => self.rng.between(0, bytes),
+                false => bytes,
             };
             self.deliver(who, bytes);
-            self.clients[who].unsent.clear();
+            self.peers[who].unsent.clear();
         }
-        if !self.clients[who].pipe.borrow().is_hung_up() {
-            self.clients[who].pipe.borrow_mut().end();
-            self.model.end(who);
+        if !self.stage.pipe(who).is_hung_up() {
+            self.stage.end(who);
             self.note(Happening::HalfClose { who });
         }
     }
 
-    /// A part of what is under way.
-    fn cut_short(&mut self, who: Who, bytes: usize) -> usize {
-        let at = self.rng.between(0, bytes);
-        if !self.config.bare {
-            return at;
-        }
-        // A bus's line says whose it is only when it is whole.
-        let mut rest = self.clients[who].unsent.range(at..);
-        at + rest.position(|&byte| byte == b'\n').unwrap_or(bytes - at)
-    }
-
     fn reset(&mut self, who: Who) {
         let keeps_inbox = self.rng.one_in(2);
-        let client = &mut self.clients[who];
-        client.closing = true;
-        client.unsent.clear();
-        client.pipe.borrow_mut().reset(keeps_inbox);
-        self.model.lose(who);
+        self.peers[who].is_closing = true;
+        self.peers[who].unsent.clear();
+        self.stage.reset(who, keeps_inbox);
         self.note(Happening::Reset { who });
     }
 
     /// Time passes, with the turns that fall due.
     fn pass(&mut self, span: Millis) {
-        let target = self.now + span;
+        let target = self.stage.now + span;
         for _ in 0..50_000 {
-            self.hurry(target);
-            match self.hub.next_deadline() {
+            match self.stage.next_deadline() {
                 // A busy hub is not left waiting, though a turn may take a moment.
-                _ if span > 2 && self.hub.is_busy() => self.poll(8),
+                _ if span > 2 && self.stage.is_busy() => self.poll(8),
                 Some(deadline) if deadline <= target => {
-                    self.now = self.now.max(deadline);
+                    self.stage.now = self.stage.now.max(deadline);
                     self.turn();
                 }
                 _ => {
-                    self.now = target;
+                    self.stage.now = target;
                     return;
                 }
             }
@@ -497,226 +398,101 @@ impl World {
         panic!("too many turns in {span} ms");
     }
 
-    /// Lines that are under way must not seem to rest.
-    fn hurry(&mut self, until: Millis) {
-        let Some(rest) = self.config.unterminated else {
-            return;
-        };
-        let mut hurried = false;
-        for index in 0..self.live.len() {
-            let who = self.live[index];
-            let client = &self.clients[who];
-            let begun = !self.model.people[who].ear.partial.is_empty();
-            let may_arrive = !client.unsent.is_empty() && !client.pipe.borrow().is_hung_up();
-            if begun && client.arrived + rest <= until && may_arrive {
-                let bytes = client.unsent.len();
-                self.deliver(who, bytes);
-                hurried = true;
-            }
-        }
-        let is_due = |&who: &Who| self.clients[who].pipe.borrow().read_edge;
-        if hurried || self.live.iter().any(is_due) {
-            self.poll(0);
-            self.hurry(until);
-        }
-    }
-
     /// Tells what is ready, one stream in `spare` not yet, and takes a turn if there is a reason to.
     fn poll(&mut self, spare: usize) {
-        let spare = if self.config.unterminated.is_some() {
-            0
-        } else {
-            spare
-        };
-        let mut order = self.live.clone();
+        let mut order = self.stage.live.clone();
         for index in (1..order.len()).rev() {
             order.swap(index, self.rng.below(index + 1));
         }
         let mut told = false;
         for who in order {
-            if self.model.people[who].standing == Standing::Arriving {
-                // It is accepted behind the poll, so what there is of it comes with the next one.
-                continue;
-            }
-            let client = &self.clients[who];
-            let mut pipe = client.pipe.borrow_mut();
-            let (mut readable, mut writable) = (pipe.read_edge, pipe.write_edge);
-            if !(readable || writable) || (spare > 0 && self.rng.one_in(spare)) {
-                continue;
-            }
-            told = true;
-            if self.temper.combined {
-                readable |= pipe.unread() > 0 || pipe.is_hung_up();
-                writable |= pipe.space > 0;
-            }
-            pipe.read_edge &= !readable;
-            pipe.write_edge &= !writable;
-            if writable {
-                pipe.blocked = false;
-            }
-            let (id, hung_up) = (client.id, pipe.is_hung_up());
-            drop(pipe);
-            if writable {
-                self.hub.writable(id);
-                self.note(Happening::Writable { who });
-            }
-            if readable {
-                self.hub.readable(id, hung_up);
-                self.note(Happening::Readable { who });
-            }
+            let is_spared = self.rng.one_in(spare);
+            told |= !is_spared && self.stage.tell(who, self.temper.combined);
         }
-        let is_due = self
-            .hub
-            .next_deadline()
-            .is_some_and(|deadline| deadline <= self.now);
-        if told || is_due || self.somebody_came() || self.hub.is_busy() {
+        if told || !self.coming.is_empty() || self.stage.is_due() {
             self.turn();
         }
     }
 
-    fn somebody_came(&self) -> bool {
-        let last = self.live.last();
-        last.is_some_and(|&who| self.model.people[who].standing == Standing::Arriving)
-    }
-
-    /// One turn of the hub, and what the model says of it.
+    /// One turn, for which newcomers are let in.
     fn turn(&mut self) {
-        let calls = self.calls();
-        let (now, before) = (self.now, self.model.room.len());
-        self.model.begin_turn(now);
-        self.hub.turn(now);
-        self.turns += 1;
-        if self.turns.is_multiple_of(self.temper.check) {
-            self.hub.check_invariants();
-        }
-        let bytes = std::mem::take(&mut self.clients[0].pipe.borrow_mut().outbox);
-        self.model.witness(&bytes);
-        if !self.config.bare {
-            self.model.settle_arrivals();
-        }
-        self.model.look_ahead();
-        for &who in self.live.iter().filter(|&&who| who > 0) {
-            let bytes = std::mem::take(&mut self.clients[who].pipe.borrow_mut().outbox);
-            if !bytes.is_empty() {
-                self.model.receive(who, &bytes);
+        self.admit();
+        let before = self.stage.model.met.lines;
+        self.stage.turn();
+        let (now, lines) = (self.stage.now, self.stage.model.met.lines - before);
+        self.note(Happening::Turn { now, lines });
+        // Most peers end their side when the server has.
+        for index in 0..self.stage.live.len() {
+            let who = self.stage.live[index];
+            if !self.stage.pipe(who).shut || std::mem::replace(&mut self.peers[who].shut_seen, true)
+            {
+                continue;
+            }
+            if !self.rng.one_in(4) && !self.stage.pipe(who).is_hung_up() {
+                self.peers[who].is_closing = true;
+                self.stage.end(who);
             }
         }
-        let clients = &self.clients;
-        self.model
-            .take_stock(|who| clients[who].pipe.borrow().blocked);
-        self.see_ends();
-        if self.config.bare {
-            self.model.settle_arrivals();
-        }
-        assert_eq!(
-            self.hub.len(),
-            self.live.len(),
-            "connections are held, or let go"
-        );
-        let published = self.model.room.len() - before;
-        self.note(Happening::Turn { now, published });
-        let progress = self.calls() != calls || published > 0;
-        self.idle_turns = if self.hub.is_busy() && !progress {
-            self.idle_turns + 1
-        } else {
-            0
-        };
-        // A hundred questions in one piece, of somebody who does not read, are some turns without a sign.
-        assert!(self.idle_turns < 5_000, "busy with nothing");
-    }
-
-    fn calls(&self) -> u64 {
-        self.live
-            .iter()
-            .map(|&who| self.clients[who].pipe.borrow().calls)
-            .sum()
-    }
-
-    /// What streams have ended, or were let go of.
-    fn see_ends(&mut self) {
-        for index in 0..self.live.len() {
-            let who = self.live[index];
-            let (shut, dropped, blocked) = {
-                let pipe = self.clients[who].pipe.borrow();
-                (pipe.shut, pipe.dropped, pipe.blocked)
-            };
-            if shut && !std::mem::replace(&mut self.clients[who].shut_seen, true) {
-                self.model.shut(who);
-                // Most peers then end their side too.
-                if !self.rng.one_in(4) && !self.clients[who].pipe.borrow().is_hung_up() {
-                    self.clients[who].closing = true;
-                    self.clients[who].pipe.borrow_mut().end();
-                    self.model.end(who);
-                }
-            }
-            if dropped {
-                self.model.dropped(who, blocked);
-            }
-        }
-        let clients = &self.clients;
-        self.live.retain(|&who| !clients[who].pipe.borrow().dropped);
     }
 
     /// Nothing new is sent; whoever can read reads; until nothing moves. Then nothing may be missing.
     fn quiet(&mut self) {
         self.note(Happening::Quiet);
-        for index in 1..self.live.len() {
-            let who = self.live[index];
-            if matches!(self.clients[who].mood, Mood::Slow | Mood::Stalled) {
+        if !self.coming.is_empty() {
+            self.turn();
+        }
+        for index in 0..self.stage.live.len() {
+            let who = self.stage.live[index];
+            if matches!(self.peers[who].mood, Mood::Slow | Mood::Stalled) {
                 self.recover(who);
             }
         }
         self.settle();
-        assert!(!self.hub.is_busy(), "busy when all is quiet");
+        assert!(!self.stage.is_busy(), "busy when all is quiet");
         let mut all_read = true;
-        for index in 1..self.live.len() {
-            let who = self.live[index];
-            let stuck = self.clients[who].mood == Mood::Stuck;
-            all_read &= !stuck;
-            let person = &self.model.people[who];
-            if !stuck {
-                assert!(!person.lost, "client {who} was reset, but is still there");
-                self.model.check_quiet(who);
-            } else if !person.deaf && person.is_silent() {
-                // Whoever only sends is heard all the same.
-                assert!(
-                    person.is_heard(),
-                    "client {who}, who does not read, was not heard"
-                );
+        for index in 0..self.stage.live.len() {
+            let who = self.stage.live[index];
+            match self.peers[who].mood {
+                Mood::Stuck => {
+                    all_read = false;
+                    self.stage.model.check_stuck(who);
+                }
+                _ => self.stage.model.check_quiet(who),
             }
         }
         if all_read {
-            let deadline = self.hub.next_deadline();
+            let deadline = self.stage.next_deadline();
             assert_eq!(deadline, None, "there is a deadline although all is quiet");
         }
-        self.model.all_quiet();
-        for index in 1..self.live.len() {
-            let who = self.live[index];
-            if self.rng.below(100) < self.temper.slow && self.clients[who].mood == Mood::Eager {
-                self.clients[who].mood = Mood::Slow;
-                self.clients[who].pipe.borrow_mut().space = self.rng.between(0, 2_000);
+        for index in 0..self.stage.live.len() {
+            let who = self.stage.live[index];
+            if self.rng.below(100) < self.temper.slow && self.peers[who].mood == Mood::Eager {
+                self.peers[who].mood = Mood::Slow;
+                self.stage.pipe(who).space = self.rng.between(0, 2_000);
             }
         }
     }
 
     /// Has everything under way arrive and every deadline come, until nothing moves.
     fn settle(&mut self) {
-        let until = self.now + QUIET;
+        let until = self.stage.now + QUIET;
         for _ in 0..200_000 {
-            for index in 1..self.live.len() {
-                let who = self.live[index];
-                let bytes = self.clients[who].unsent.len();
-                if bytes > 0 && self.clients[who].pipe.borrow().unread() <= WINDOW {
+            for index in 0..self.stage.live.len() {
+                let who = self.stage.live[index];
+                let bytes = self.peers[who].unsent.len();
+                if bytes > 0 && self.stage.pipe(who).unread() <= WINDOW {
                     self.deliver(who, bytes);
                 }
             }
-            let turns = self.turns;
+            let turns = self.stage.turns;
             self.poll(0);
-            if self.turns > turns {
+            if self.stage.turns > turns {
                 continue;
             }
-            match self.hub.next_deadline() {
-                Some(deadline) if deadline <= until => self.now = self.now.max(deadline),
+            match self.stage.next_deadline() {
+                Some(deadline) if deadline <= until => {
+                    self.stage.now = self.stage.now.max(deadline);
+                }
                 _ => return,
             }
         }
@@ -725,28 +501,22 @@ impl World {
 
     /// The server stops, or everybody goes; then nobody is left.
     fn end(&mut self) {
-        self.stopped = self.rng.one_in(2);
-        if self.stopped {
+        if self.rng.one_in(2) {
             self.note(Happening::Stop);
-            self.model.stop();
-            self.hub.stop(self.now);
+            self.stage.stop();
             self.turn();
         } else {
-            for index in 1..self.live.len() {
-                let who = self.live[index];
-                match self.clients[who].mood {
+            for index in 0..self.stage.live.len() {
+                let who = self.stage.live[index];
+                match self.peers[who].mood {
                     // With all too many answers unread, its end would never be looked at.
                     Mood::Stuck => self.reset(who),
                     _ => self.half_close(who),
                 }
             }
-            self.settle();
-            assert_eq!(self.live, [0], "these do not go");
-            self.clients[0].pipe.borrow_mut().end();
-            self.model.end(0);
         }
         self.settle();
-        assert!(self.hub.is_empty(), "{} are still there", self.hub.len());
-        assert!(!self.hub.is_busy() && self.hub.next_deadline().is_none());
+        assert_eq!(self.stage.live, [], "these do not go");
+        assert!(!self.stage.is_busy() && self.stage.next_deadline().is_none());
     }
 }
