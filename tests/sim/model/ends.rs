@@ -38,6 +38,7 @@ impl Model {
     /// Somebody is gone for the others, for the reason that the log gives.
     pub(super) fn left(&mut self, who: Who, why: &str) {
         let is_abandoned = self.is_abandoned(who);
+        let is_too_slow = self.may_be_too_slow(who);
         let person = &mut self.people[who];
         let dismissed = person.dismissed.take();
         let standing = person.standing;
@@ -67,18 +68,21 @@ impl Model {
             "too slow" => {
                 self.met.too_slow += 1;
                 person.is_cut = true;
-                self.may_be_too_slow(who)
+                is_too_slow
             }
             "line too long" => self.config.bare && person.ear.next_is_too_long(),
             "the server is closing" => self.is_stopping,
             // Whatever else ends it, that is what the log says of one whose connection is no more.
             "reset by peer" => {
+                let is_stranger = !person.has_spoken && person.ear.stranger().is_some();
                 let is_too_long = self.config.bare && person.ear.next_is_too_long();
                 let has_other = dismissed.is_some()
                     || !is_open
                     || is_abandoned
                     || is_late
                     || is_too_long
+                    || is_stranger
+                    || is_too_slow
                     || self.is_stopping;
                 person.must_be_heard_out = !has_other;
                 person.is_lost && (is_heard || has_other)
