@@ -154,7 +154,7 @@ fn serve_command() -> Command {
             flag("bare", "SNUG_BARE").help("A bus: lines are relayed byte for byte, without greeting, names, notices or commands"),
             option("max-clients", "N", "SNUG_MAX_CLIENTS", "How many may be connected [default: the file limit less 32]")
                 .value_parser(count),
-            option("max-per-ip", "N", "SNUG_MAX_PER_IP", "How many from one address; loopback and Unix sockets are exempt [default: off]")
+            option("max-per-ip", "N", "SNUG_MAX_PER_IP", "How many from one address, or from one /64 of IPv6; loopback and Unix sockets are exempt [default: off]")
                 .value_parser(count),
             option("max-line", "BYTES", "SNUG_MAX_LINE", "The longest line, without its newline")
                 .default_value("4096")

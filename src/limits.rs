@@ -21,13 +21,13 @@ pub const TURN_SHARE: usize = 4;
 pub const TURN_PART: usize = 64;
 /// When the ceiling is passed, this part of it is freed, so that there is room for more than the next line.
 pub const RELIEF: usize = 8;
-/// The part that comes on top of what is held, for the gaps between it: measured with glibc, a thousand rooms and
-/// readers that have stopped.
-pub const GAPS: usize = 6;
+/// The part that comes on top of what is held, for the gaps between it: measured with glibc, a thousand rooms, half
+/// lines and readers that have stopped.
+pub const GAPS: usize = 4;
 /// The smallest ceiling.
 pub const MIN_MEMORY: usize = 1 << 20;
 /// Freed memory of so many bytes goes back to the system, if it is also the part of all that is said above …
-pub const RELEASE: usize = 512 << 10;
+pub const RELEASE: usize = 256 << 10;
 /// … but not more often than this.
 pub const RELEASE_PAUSE: Millis = 100;
 /// Connections accepted from one listener before the others get their turn.

@@ -1,7 +1,7 @@
 //! Where log lines go: standard error, one line a record, whatever state that stream is in.
 //!
 //! Owns the form of a line, the time before it, and the count of lines that could not be written.
-//! `simple_logger` decides what is logged (the level, `RUST_LOG`). A line is cleaned of all that
+//! `simple_logger` decides what is logged (the level, and those of parts). A line is cleaned of all that
 //! could act on a terminal and is [`MAX_LINE`] bytes long at most.
 //!
 //! It never panics, blocks or spins, and keeps at most one line: a full pipe, a stopped terminal, a
@@ -26,13 +26,16 @@ pub const MAX_LINE: usize = PIPE_BUF;
 /// Stands where the rest of a longer line was cut off.
 const CUT: &str = "…";
 
-/// Starts logging at `level`, or at that of `RUST_LOG` where it is set. Only the first call counts.
+/// Starts logging at `level`, or as `RUST_LOG` says: `debug`, `snug::hub=debug`, or several of these with commas between
+/// them. What of it cannot be read is logged. Only the first call counts.
 ///
 /// At the end of the program, `log::logger().flush()` tries what is still owed to the stream.
 pub fn init(level: LevelFilter) {
     // A file that may not grow any more is a fault like any other.
     crate::system::outlive_file_size_limit();
-    let filter = SimpleLogger::new().with_level(level).env();
+    let text = std::env::var_os("RUST_LOG").unwrap_or_default();
+    let text = text.to_string_lossy();
+    let (filter, unread) = filter(level, &text);
     let max_level = filter.max_level();
     let stderr = io::stderr();
     let clock = Clock::new(Stamp::fitting(&stderr));
@@ -43,6 +46,35 @@ pub fn init(level: LevelFilter) {
     if log::set_boxed_logger(Box::new(logger)).is_ok() {
         log::set_max_level(max_level);
     }
+    for directive in unread {
+        log::warn!(
+            "RUST_LOG: '{directive}' is passed over; write a level such as debug, or snug::hub=debug"
+        );
+    }
+}
+
+/// What is logged, by a level and what `RUST_LOG` says instead, and what of that cannot be read.
+fn filter(level: LevelFilter, text: &str) -> (SimpleLogger, Vec<&str>) {
+    let mut filter = SimpleLogger::new().with_level(level);
+    let mut unread = Vec::new();
+    let directives = text.split(',').map(str::trim);
+    for directive in directives.filter(|directive| !directive.is_empty()) {
+        let (module, level) = match directive.split_once('=') {
+            None => (None, directive),
+            Some((module, level)) => (Some(module.trim()), level.trim()),
+        };
+        filter = match (module, level.parse()) {
+            (None, Ok(level)) => filter.with_level(level),
+            (Some(module), Ok(level)) if !module.is_empty() => {
+                filter.with_module_level(module, level)
+            }
+            _ => {
+                unread.push(directive);
+                filter
+            }
+        };
+    }
+    (filter, unread)
 }
 
 /// Joins the three: what is logged, how it reads, where it goes.
@@ -278,6 +310,54 @@ mod tests {
     use std::sync::mpsc;
     use std::thread;
     use std::time::Duration;
+
+    #[test]
+    fn the_environment_sets_levels_of_all_and_of_parts() {
+        // What is heard of the hub, and of others, for a level of `info`.
+        for (text, hub, others, wrong) in [
+            ("", "INFO", "INFO", &[][..]),
+            ("debug", "DEBUG", "DEBUG", &[]),
+            ("OFF", "OFF", "OFF", &[]),
+            ("snug::hub=trace", "TRACE", "INFO", &[]),
+            ("snug=debug,warn", "DEBUG", "WARN", &[]),
+            (" warn , snug::hub = off ,", "OFF", "WARN", &[]),
+            ("mio=trace", "INFO", "INFO", &[]),
+            ("inof", "INFO", "INFO", &["inof"]),
+            (
+                "debug,snug=much,=warn,snug",
+                "DEBUG",
+                "DEBUG",
+                &["snug=much", "=warn", "snug"],
+            ),
+            (
+                "snug::hub=debug/regex",
+                "INFO",
+                "INFO",
+                &["snug::hub=debug/regex"],
+            ),
+        ] {
+            let (filter, unread) = filter(LevelFilter::Info, text);
+            assert_eq!(unread, wrong, "{text}");
+            let heard = |target: &str| {
+                let hears = |level: &Level| {
+                    let metadata = Metadata::builder().level(*level).target(target).build();
+                    filter.enabled(&metadata)
+                };
+                let most = Level::iter().filter(hears).last();
+                most.map_or("OFF", |level| level.as_str())
+            };
+            let target = if text.starts_with("snug=") {
+                "other"
+            } else {
+                "snug::server"
+            };
+            assert_eq!(
+                (heard("snug::hub::ending"), heard(target)),
+                (hub, others),
+                "{text}"
+            );
+        }
+    }
 
     /// Takes as many bytes as each step says, or fails as it says; everything once they are used up.
     #[derive(Default)]

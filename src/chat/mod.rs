@@ -26,11 +26,12 @@ pub use rooms::{LOBBY, LOBBY_ID};
 pub use time::{Moment, Wall};
 
 use crate::limits;
-use crate::memory::{Meter, block};
+use crate::memory::Meter;
 use bans::{Bans, Tries};
 use names::Names;
 use past::Past;
 use rooms::Rooms;
+use smol_str::SmolStr;
 use std::collections::HashMap;
 
 /// Names a person; the caller chooses the numbers, small ones first.
@@ -57,7 +58,7 @@ pub struct Settings {
 
 #[derive(Debug)]
 struct Person {
-    name: Box<str>,
+    name: SmolStr,
     origin: Origin,
     /// The room that they are in; where there are several, the one that hears them.
     room: RoomId,
@@ -267,7 +268,7 @@ impl Chat {
     /// Bytes of memory held for people and rooms, whatever is said.
     pub fn tables(&self) -> usize {
         let person = size_of::<Option<Person>>();
-        let named = self.names.len() * (block(limits::NAME / 2) + size_of::<PersonId>() + 1);
+        let named = self.names.len() * (size_of::<PersonId>() + 1);
         self.people.capacity() * person + named + self.rooms.tables()
     }
 
@@ -462,7 +463,7 @@ impl Chat {
     }
 
     /// What a newcomer is called: their address; with the port where that is taken.
-    fn first_name(&mut self, origin: Origin) -> Box<str> {
+    fn first_name(&mut self, origin: Origin) -> SmolStr {
         if self.settings.hide_addresses {
             if self.names.is_empty() {
                 self.guests = 0;

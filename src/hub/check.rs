@@ -20,8 +20,8 @@ impl<S: Stream> Hub<S> {
             inputs += connection.held();
             if connection.phase == Phase::Open {
                 open += 1;
-                if let Some(ip) = self.limited_ip(connection.origin) {
-                    *per_ip.entry(ip).or_insert(0) += 1;
+                if let Some(place) = self.limited_place(connection.origin) {
+                    *per_ip.entry(place).or_insert(0) += 1;
                 }
             }
         }

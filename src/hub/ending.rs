@@ -30,12 +30,12 @@ impl<S: Stream> Hub<S> {
         let who = self.chat.known(id).unwrap_or(Who { origin, name });
         log::info!("{who} left: {}", broken.map_or(why, Why::Failed));
         self.open -= 1;
-        if let Some(ip) = self.limited_ip(origin)
-            && let Some(count) = self.per_ip.get_mut(&ip)
+        if let Some(place) = self.limited_place(origin)
+            && let Some(count) = self.per_ip.get_mut(&place)
         {
             *count -= 1;
             if *count == 0 {
-                self.per_ip.remove(&ip);
+                self.per_ip.remove(&place);
             }
         }
         if self.config.bare || self.stopping {
@@ -90,17 +90,17 @@ impl<S: Stream> Hub<S> {
             return Some((Why::NoMemory, text));
         }
         let limit = self.config.max_per_ip?;
-        let count = *self.per_ip.get(&self.limited_ip(origin)?)?;
+        let count = *self.per_ip.get(&self.limited_place(origin)?)?;
         let text =
             format!("too many connections from your address: {limit} at most; close one first");
         (count >= limit).then_some((Why::TooManyFromAddress, text))
     }
 
-    /// The address under which a connection counts, if it does.
-    pub(super) fn limited_ip(&self, origin: Origin) -> Option<IpAddr> {
+    /// The place under which a connection counts, if it does: whoever has one IPv6 address has a whole /64 of them.
+    pub(super) fn limited_place(&self, origin: Origin) -> Option<Place> {
         match origin {
             Origin::Ip { ip, .. } if self.config.max_per_ip.is_some() && !ip.is_loopback() => {
-                Some(ip)
+                Some(ip.into())
             }
             _ => None,
         }

@@ -18,7 +18,7 @@ mod rate;
 mod reading;
 mod timers;
 
-use crate::chat::{self, Chat, Figures, LOBBY_ID, Moment, Notice, Origin, Reason, Wall};
+use crate::chat::{self, Chat, Figures, LOBBY_ID, Moment, Notice, Origin, Place, Reason, Wall};
 use crate::connection::{Connection, Fill, Input, Phase, Stream, Why};
 use crate::fanout::{self, Fanout, Slow};
 use crate::limits::{self, Millis};
@@ -30,7 +30,6 @@ use post::Post;
 use rate::Rate;
 use slab::Slab;
 use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
 use timers::Timers;
 
 /// A connection, a person, a reader: the same small number everywhere. Given anew after its bearer is gone.
@@ -69,8 +68,8 @@ pub struct Hub<S> {
     connections: Slab<Connection<S>>,
     /// Those that are neither draining nor refused.
     open: usize,
-    /// Open connections by address, where their number is limited.
-    per_ip: HashMap<IpAddr, usize>,
+    /// Open connections by where they come from, where their number is limited.
+    per_ip: HashMap<Place, usize>,
     /// No one, on a bus.
     chat: Chat,
     post: Post,
@@ -181,8 +180,8 @@ impl<S: Stream> Hub<S> {
         }
         log::info!("{origin} came");
         self.open += 1;
-        if let Some(ip) = self.limited_ip(origin) {
-            *self.per_ip.entry(ip).or_default() += 1;
+        if let Some(place) = self.limited_place(origin) {
+            *self.per_ip.entry(place).or_default() += 1;
         }
         if self.config.bare {
             self.post.join(id, LOBBY_ID);

@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::wire::stranger::{self, Verdict};
-use crate::wire::telnet;
+use crate::wire::{clean, telnet};
 use std::borrow::Cow;
 
 impl<S: Stream> Hub<S> {
@@ -81,10 +81,20 @@ impl<S: Stream> Hub<S> {
             input.decoder = Default::default();
             return;
         }
+        let text = match self.config.bare {
+            true => None,
+            false => clean::as_plain_lines(bytes),
+        };
         let mut rest = bytes;
         while let Some(item) = input.decoder.next(&mut rest, self.framing) {
             match item {
-                Item::Line(line) => input.listing = self.line(id, &line),
+                Item::Line(line) => {
+                    let plain = text.and_then(|text| clean::part_of(text, &line));
+                    input.listing = match plain {
+                        Some(line) => self.command(id, plain::parse_plain(line)),
+                        None => self.line(id, &line),
+                    };
+                }
                 Item::TooLong if self.config.bare => self.end(id, Why::LineTooLong),
                 Item::TooLong => {
                     let origin = self.connections[id as usize].origin;
@@ -179,22 +189,24 @@ impl<S: Stream> Hub<S> {
 
     /// Deals with one line. A long answer that it began is given back.
     pub(super) fn line(&mut self, id: Id, line: &[u8]) -> Option<chat::Listing> {
-        let origin = self.connections[id as usize].origin;
-        log::trace!("{origin} said a line of {} bytes", line.len());
         if self.config.bare {
+            log::trace!("{} said a line", self.connections[id as usize].origin);
             self.post.relay(LOBBY_ID, id, line);
             return None;
         }
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let listing = self.command(id, plain::parse(line, &mut scratch));
+        self.scratch = scratch;
+        listing
+    }
+
+    /// Deals with what somebody asks for, as [`Self::line`].
+    fn command(&mut self, id: Id, command: chat::Command<'_>) -> Option<chat::Listing> {
+        log::trace!("{} said a line", self.connections[id as usize].origin);
         self.lines_in += 1;
         self.spend(id, 1);
         let moment = self.moment();
-        let Self {
-            chat,
-            post,
-            scratch,
-            ..
-        } = self;
-        let command = plain::parse(line, scratch);
+        let Self { chat, post, .. } = self;
         let listing = chat.command(id, command, moment, &mut |event| post.deliver(event));
         self.see_to_dismissed();
         self.report();

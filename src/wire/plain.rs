@@ -15,8 +15,7 @@ const QUIT: &[u8] = b"quit";
 /// Reads one line, without its end. `scratch` is used where the line had to be cleaned.
 pub fn parse<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Command<'a> {
     match clean::as_plain(line) {
-        Some(_) if line == QUIT => Command::Quit(""),
-        Some(text) => parse_text(text),
+        Some(text) => parse_plain(text),
         None => {
             let line = telnet::strip(line);
             if *line == *QUIT {
@@ -27,6 +26,14 @@ pub fn parse<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Command<'a> {
             // `append` writes whole characters only.
             parse_text(str::from_utf8(scratch).unwrap_or_default())
         }
+    }
+}
+
+/// [`parse`] for a line that is known to be plain ASCII.
+pub fn parse_plain(line: &str) -> Command<'_> {
+    match line.as_bytes() {
+        QUIT => Command::Quit(""),
+        _ => parse_text(line),
     }
 }
 

@@ -99,7 +99,8 @@ fn is_request(line: &[u8]) -> Option<bool> {
     let rest = &line[method + 1..];
     let target = rest.iter().take_while(|b| b.is_ascii_graphic()).count();
     match rest.get(target) {
-        None if target > TARGET => return Some(true),
+        // Also where more follows: how the line is cut makes no difference.
+        _ if target > TARGET => return Some(true),
         None => return None,
         Some(b' ') if target > 0 => {}
         Some(_) => return Some(false),
@@ -135,6 +136,7 @@ mod tests {
             (line, Verdict::Stranger(stranger))
         }
         let long = format!("GET /{}", "x".repeat(TARGET));
+        let longer = format!("{long} and more\n");
         for (line, expected) in [
             is(&b"\x16\x03\x01\x02\0\x01\0\x01"[..], Stranger::Tls),
             is(b"\x16\x03", Stranger::Tls),
@@ -152,6 +154,7 @@ mod tests {
             is(b"PRI * HTTP/2.0\r\n\r\nSM\r\n", Stranger::Http),
             is(b"CONNECT example.org:443 HTTP/1.1\r\n", Stranger::Http),
             is(long.as_bytes(), Stranger::Http),
+            is(longer.as_bytes(), Stranger::Http),
             unsure(b"G"),
             unsure(b"GET "),
             unsure(b"GET /"),

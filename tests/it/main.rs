@@ -4,6 +4,7 @@
 
 mod alone;
 mod client;
+mod client_hostile;
 mod client_identity;
 mod harness;
 mod kernel;

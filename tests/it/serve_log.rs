@@ -121,3 +121,14 @@ fn a_hangup_signal_is_logged() {
     server.signal(Signal::HUP);
     server.wait_log("a hangup signal: there is no transcript to open anew");
 }
+
+#[test]
+fn what_cannot_be_read_of_the_environment_is_logged_and_the_rest_counts() {
+    let mut command = snug();
+    command.env("RUST_LOG", "snug::hub=debug,loud\x1b[31m");
+    let server = Server::start_as(command, &[]);
+    server.wait_log("WARN  RUST_LOG: 'loud[31m' is passed over; write a level such as debug");
+    let mut client = server.join();
+    client.say("/nick alice");
+    server.wait_log("DEBUG ");
+}

@@ -1,6 +1,7 @@
 //! What people cost the server: those who never end a line, those who come and go, those who hardly say anything.
 
-use crate::harness::{Address, Client, Server, WELCOME, until};
+use crate::alone::within;
+use crate::harness::{Address, Client, Server, WELCOME, numbered, until};
 use crate::kernel::{self, Growth};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::thread;
@@ -163,4 +164,68 @@ fn whoever_sends_a_byte_now_and_then_costs_those_bytes_and_nothing_else() {
     let mut other = server.join();
     drips.say("");
     other.expect_line(&format!("<{}> one byte after the other", drips.name));
+}
+
+/// A thousand readers that have stopped, a thousand half lines and a thousand rooms that are talked in, each of which
+/// alone would be more than the ceiling.
+/// Gives the most that the process grew by, and the most that it said it holds, in KiB.
+fn fill_the_ceiling() -> [u64; 2] {
+    let server = Server::start(&["--max-memory", "4M"]);
+    // What is there without them: what a read fills, and a room's last lines.
+    let [mut talks, mut listens] = server.room();
+    let talk = |talks: &mut Client, listens: &mut Client, lines: usize| {
+        for from in (0..lines).step_by(50) {
+            talks.send(numbered(from..from + 50, 1000));
+            talks.sync();
+            listens.sync();
+        }
+    };
+    talk(&mut talks, &mut listens, 200);
+    let growth = Growth::of_own(&server);
+    // The most that the kernel and that the server say.
+    let (mut most, mut told) = (0, 0);
+    let mut look = |asks: &mut Client| {
+        asks.say("/stats");
+        let lines = asks.sync();
+        let line = lines
+            .iter()
+            .find_map(|line| line.strip_prefix("*** memory queued or kept: "));
+        let number = line.and_then(|line| line.split(' ').next()?.parse::<u64>().ok());
+        told = told.max(number.expect("a number") >> 10);
+        most = most.max(growth.now());
+    };
+    let _stuck: Vec<Client> = (0..1000).map(|_| server.connect_small()).collect();
+    let mut halves: Vec<Client> = Vec::new();
+    let mut hosts: Vec<Client> = Vec::new();
+    for n in 0..1000 {
+        let mut half = server.connect();
+        half.send("x".repeat(4000));
+        halves.push(half);
+        let mut host = server.connect();
+        host.say(&format!("/join room{n}"));
+        host.send(numbered(0..20, 1000));
+        hosts.push(host);
+        if n % 50 == 49 {
+            hosts[n].sync();
+            talk(&mut talks, &mut listens, 500);
+            look(&mut listens);
+        }
+    }
+    for _ in 0..10 {
+        talk(&mut talks, &mut listens, 500);
+        look(&mut listens);
+    }
+    server.wait_log("the memory is used up (4194304 bytes): whoever holds the most gives first");
+    [most, told]
+}
+
+#[test]
+fn the_ceiling_holds_whatever_comes_together() {
+    const CEILING: u64 = 4 << 10;
+    within([CEILING * 11 / 10, CEILING], || {
+        let [most, told] = fill_the_ceiling();
+        assert!(told > CEILING * 9 / 10, "/stats: {told}");
+        assert!(most == 0 || most > told * 9 / 10, "{most}; /stats: {told}");
+        [most, told]
+    });
 }

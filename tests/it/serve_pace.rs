@@ -1,6 +1,9 @@
 //! How fast somebody may speak: whoever says more is read from later, and nothing of it is lost.
 
-use crate::harness::{Server, run, snug};
+use crate::alone::within;
+use crate::harness::{Client, Server, run, snug};
+use std::io::Write;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// Lines from `numbers`, each with its end.
@@ -40,6 +43,48 @@ fn a_paste_passes_whole_and_a_flood_is_read_at_its_rate() {
         "{flood:?} for a flood"
     );
     assert!(flood < Duration::from_secs(6), "{flood:?} for a flood");
+}
+
+/// How long a line takes from somebody to somebody else: the 99th percentile, in microseconds. Nobody says more than
+/// at one go they may.
+fn delay(server: &Server) -> u64 {
+    let mut talkers: Vec<Client> = (0..25).map(|_| server.join()).collect();
+    let mut listens = server.join();
+    let mut delays: Vec<u64> = (0..5000)
+        .map(|n| {
+            let word = format!("word {n}");
+            let start = Instant::now();
+            talkers[n % 25].say(&word);
+            while !listens.line().ends_with(&word) {}
+            start.elapsed().as_micros() as u64
+        })
+        .collect();
+    delays.sort_unstable();
+    delays[delays.len() * 99 / 100]
+}
+
+#[test]
+#[ignore = "wants a machine that does nothing else"]
+fn nobody_is_slower_beside_a_flood() {
+    let start = || {
+        let mut as_it_comes = snug();
+        as_it_comes.env_remove("SNUG_RATE");
+        Server::start_as(as_it_comes, &[])
+    };
+    within([150], || {
+        let alone = delay(&start());
+        let server = start();
+        let mut writer = server.join().writer();
+        let flood = thread::spawn(move || {
+            let lines = counted(0..1000);
+            while writer.write_all(lines.as_bytes()).is_ok() {}
+        });
+        let beside = delay(&server);
+        drop(server);
+        flood.join().expect("its connection ended");
+        eprintln!("p99 {alone} µs, beside a flood {beside} µs");
+        [100 * beside / alone]
+    });
 }
 
 #[test]

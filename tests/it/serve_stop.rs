@@ -143,7 +143,7 @@ fn stop_in_a_flood() -> u64 {
                 if writer.write_all(lines.as_bytes()).is_err() {
                     return;
                 }
-                while (batch + 1) * 50 > slowest(&heard) + 300 {
+                while (batch + 1) * 50 > slowest(&heard).saturating_add(300) {
                     thread::yield_now();
                     if heard[0].load(Ordering::Relaxed) == usize::MAX {
                         return;

@@ -210,7 +210,11 @@ impl World {
             0 => IpAddr::from([10, 0, (number >> 8) as u8, number as u8]),
             1 => IpAddr::from([192, 168, 1, self.rng.between(1, 4) as u8]),
             2 => IpAddr::from([127, 0, 0, 1]),
-            3 => IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 0, self.rng.between(1, 2) as u16]),
+            3 => {
+                // Three in one network, and one in another.
+                let host = self.rng.between(1, 4) as u16;
+                IpAddr::from([0xfe80, 0, 0, host / 4, 0, 0, 0, host])
+            }
             _ => {
                 let own = self.rng.one_in(3);
                 return (Origin::Unix { number, own }, self.mood(), self.temper.short);

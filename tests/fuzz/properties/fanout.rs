@@ -133,7 +133,7 @@ impl World {
             11 => self.renew(draw.below(FEEDS)),
             // Lines of one's own between those of others: a queue of many pieces.
             12 => {
-                for _ in 0..=draw.byte() {
+                for _ in 0..draw.pick(&[2, 5, 30, 300]) {
                     self.publish(self.peers[id].feed, None, 8);
                     self.publish(self.peers[id].feed, Some(id), 8);
                 }

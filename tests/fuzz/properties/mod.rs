@@ -18,7 +18,7 @@ pub use decoder::decoder;
 pub use editor::{editor, keys, line};
 pub use fanout::fanout;
 pub use names::{address, names};
-pub use text::{cleaner, command, plain, record};
+pub use text::{cleaner, command, plain, record, stranger};
 
 use snug::wire::clean;
 

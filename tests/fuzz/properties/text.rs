@@ -4,7 +4,8 @@ use super::{Draw, check_clean, is_control, one_line};
 use snug::chat::names::{self, Fault};
 use snug::chat::{Command, Said};
 use snug::wire::record::{self, Entry};
-use snug::wire::{clean, plain};
+use snug::wire::stranger::{self, Verdict};
+use snug::wire::{clean, plain, telnet};
 
 /// What is cleaned is UTF-8 without controls, and all that can be shown is still there, in order.
 pub fn cleaner(data: &[u8]) {
@@ -40,7 +41,9 @@ pub fn plain(data: &[u8]) {
     let mut scratch = b"left over".to_vec();
     let command = plain::parse(data, &mut scratch);
     fields(command).into_iter().for_each(check_clean);
-    let cleaned = clean::cleaned(data);
+    // What a telnet client sends besides text goes first.
+    let typed = telnet::strip(data);
+    let cleaned = clean::cleaned(&typed);
     if cleaned != "quit" {
         let mut scratch = Vec::new();
         assert_eq!(plain::parse(cleaned.as_bytes(), &mut scratch), command);
@@ -51,7 +54,7 @@ pub fn plain(data: &[u8]) {
             assert_eq!(text, literal);
             assert!(literal.starts_with('/'));
         }
-        (command, None) => assert_eq!((command, data), (Command::Quit(""), &b"quit"[..])),
+        (command, None) => assert_eq!((command, &*typed), (Command::Quit(""), &b"quit"[..])),
         (_, Some(command)) => assert!(!command.starts_with('/')),
     }
     let mut fields = fields(command);
@@ -65,6 +68,42 @@ pub fn plain(data: &[u8]) {
         assert!(out.len() <= plain::said_length(said));
         assert_eq!(one_line(&out), expected);
     }
+}
+
+/// However a first line is cut, whose it is comes out the same, at the latest with its end; and of text that was sent as
+/// telnet clients do, nothing is lost.
+pub fn stranger(data: &[u8]) {
+    let end = data
+        .iter()
+        .position(|&byte| byte == b'\n')
+        .map_or(data.len(), |at| at + 1);
+    let mut decided = None;
+    for cut in 0..=end {
+        let verdict = stranger::judge(&data[..cut]);
+        assert!(
+            decided.is_none_or(|decided| decided == verdict),
+            "{verdict:?}, but {decided:?} before at {cut}"
+        );
+        if verdict != Verdict::Unsure {
+            decided = Some(verdict);
+        }
+    }
+    assert!(decided.is_some() || !data[..end].ends_with(b"\n"));
+
+    let doubled: Vec<u8> = data
+        .iter()
+        .flat_map(|&byte| vec![byte; if byte == 0xFF { 2 } else { 1 }])
+        .collect();
+    assert_eq!(&*telnet::strip(&doubled), data);
+    let stripped = telnet::strip(data);
+    let mut rest = data.iter();
+    assert!(
+        stripped.iter().all(|byte| rest.any(|other| other == byte)),
+        "{stripped:?} of {data:?}"
+    );
+    // Nothing beyond ASCII is taken for a command.
+    let is_text = str::from_utf8(data).is_ok();
+    assert!(!is_text || *stripped == *data);
 }
 
 /// The texts of a command.

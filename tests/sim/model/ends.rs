@@ -10,7 +10,10 @@ impl Model {
             return Some("the server is full");
         }
         let limit = self.config.max_per_ip?;
-        let limited = |origin: Origin| origin.ip().filter(|ip| !ip.is_loopback());
+        let limited = |origin: Origin| {
+            let is_loopback = origin.ip().is_none_or(|ip| ip.is_loopback());
+            doors::place(origin).filter(|_| !is_loopback)
+        };
         let ip = limited(self.people[who].origin)?;
         let is_open = |standing| matches!(standing, Standing::In | Standing::AtTheDoor);
         let same = self.live.iter().filter(|&&other| {
