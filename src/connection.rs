@@ -219,6 +219,12 @@ impl<S: Stream> Connection<S> {
             .is_some_and(|kept| kept.input.listing.is_some())
     }
 
+    /// Whether something was read and not yet dealt with, but for a line without its end.
+    pub fn has_work(&self) -> bool {
+        let input = self.input.as_ref().map(|kept| &kept.input);
+        input.is_some_and(|input| !input.unread.is_empty() || input.listing.is_some())
+    }
+
     /// Takes the input's state out, to work on it; [`Self::put_input`] puts it back.
     pub fn take_input(&mut self) -> Input {
         self.input

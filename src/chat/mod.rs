@@ -301,6 +301,11 @@ impl Chat {
         self.person(id).map(|person| &*person.name)
     }
 
+    /// The room that hears somebody, if they are in.
+    pub fn room(&self, id: PersonId) -> Option<RoomId> {
+        self.person(id).map(|person| person.room)
+    }
+
     /// Somebody, for the log; `None` if they are not in.
     pub fn known(&self, id: PersonId) -> Option<Who<'_>> {
         let person = self.person(id)?;

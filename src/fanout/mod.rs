@@ -13,6 +13,7 @@
 //! settles each feed: clears a log that nobody needs, drops the oldest chunk of one that is too long,
 //! holds a room up or lets it go on.
 
+mod check;
 mod flush;
 pub mod log;
 pub mod queue;
@@ -330,6 +331,12 @@ impl Fanout {
         }
     }
 
+    /// The feed that a reader is in.
+    pub fn feed(&self, id: ReaderId) -> Option<FeedId> {
+        let reader = self.readers.get(id as usize)?.as_ref()?;
+        Some(reader.feed).filter(|&feed| feed != NOWHERE)
+    }
+
     /// Whether anything is still to be written to the reader.
     pub fn is_pending(&self, id: ReaderId) -> bool {
         let Some(Some(reader)) = self.readers.get(id as usize) else {
@@ -515,48 +522,6 @@ impl Fanout {
             feed_id,
             &mut self.touched,
         );
-    }
-
-    /// Panics where the fields contradict one another. For tests and debug builds; between turns.
-    pub fn check_invariants(&self) {
-        let mut ranges = vec![0; self.feeds.capacity()];
-        let mut memory = 0;
-        for (id, reader) in self.readers.iter().enumerate() {
-            let Some(reader) = reader else { continue };
-            if let Some(queue) = &reader.queue {
-                queue.check_invariants();
-                memory += queue.memory();
-                for segment in queue.iter() {
-                    if let Segment::Range { feed, to, .. } = segment {
-                        assert!(to.at <= self.feeds[*feed as usize].log.end().at);
-                        ranges[*feed as usize] += 1;
-                    }
-                }
-            }
-            if let Some(feed) = self.feeds.get(reader.feed as usize) {
-                assert_eq!(
-                    feed.members[reader.seat as usize].reader, id as ReaderId,
-                    "a seat is another's"
-                );
-            }
-        }
-        for (feed_id, feed) in &self.feeds {
-            feed.log.check_invariants();
-            memory += feed.log.memory();
-            assert_eq!(feed.ranges, ranges[feed_id], "ranges are miscounted");
-            assert!(
-                feed.members
-                    .iter()
-                    .all(|member| member.cursor.at <= feed.log.end().at)
-            );
-            let mut wanted = false;
-            self.each_position(feed_id as FeedId, |_, _, _| wanted = true);
-            assert!(
-                wanted || feed.log.is_empty() || feed.touched || feed.dirty,
-                "a log that nobody needs is held"
-            );
-        }
-        assert_eq!(memory, self.memory(), "memory is miscounted");
     }
 }
 

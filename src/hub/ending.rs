@@ -118,7 +118,10 @@ impl<S: Stream> Hub<S> {
             if self.connections[id as usize].phase == Phase::Over {
                 self.post.fanout.remove(id);
                 self.timers.clear(id);
-                self.connections.remove(id as usize);
+                if self.connections.remove(id as usize).listed {
+                    // Else whoever has its number next would be read from in its stead.
+                    self.ready.retain(|&ready| ready != id);
+                }
             } else {
                 self.ending.push(id);
             }

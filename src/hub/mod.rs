@@ -10,6 +10,7 @@
 //! cannot be dealt with: whoever must wait is not read from, and the kernel tells the peer.
 
 mod ceiling;
+mod check;
 mod ending;
 mod journal;
 mod post;
@@ -367,23 +368,6 @@ impl<S: Stream> Hub<S> {
         for id in self.post.fanout.take_waited_for() {
             let origin = self.connections[id as usize].origin;
             log::info!("{origin} is more than the backlog behind; its room waits for it");
-        }
-    }
-
-    /// Panics where the parts contradict one another. For tests and debug builds; between turns.
-    pub fn check_invariants(&self) {
-        self.post.fanout.check_invariants();
-        self.chat.check_invariants();
-        let open = self
-            .connections
-            .iter()
-            .filter(|(_, connection)| connection.phase == Phase::Open);
-        assert_eq!(open.count(), self.open);
-        let inputs = self.connections.iter();
-        let inputs = inputs.map(|(_, connection)| connection.held());
-        assert_eq!(inputs.sum::<usize>(), self.inputs.total());
-        if !self.config.bare && !self.stopping {
-            assert_eq!(self.chat.people() + self.chat.visitors(), self.open);
         }
     }
 }

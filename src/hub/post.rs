@@ -113,6 +113,12 @@ impl Post {
         self.fanout.join(reader, feed);
     }
 
+    /// Panics unless a reader gets the lines of that room, if of any, and of no other. For tests and debug builds.
+    pub fn check_room(&self, reader: PersonId, room: Option<RoomId>) {
+        let feed = room.and_then(|room| self.feeds[room as usize]);
+        assert_eq!(self.fanout.feed(reader), feed, "{reader} is elsewhere");
+    }
+
     fn publish(&mut self, room: RoomId, author: Option<PersonId>, said: Said<'_>) {
         let length = plain::said_length(said);
         let feed = self.feed(room);

@@ -41,6 +41,19 @@ impl Timers {
         self.order.first().map(|&(at, _)| at)
     }
 
+    /// All who have a deadline, in no order. For tests and debug builds.
+    pub fn all(&self) -> impl Iterator<Item = u32> {
+        self.deadlines.keys().copied()
+    }
+
+    /// Panics where the fields contradict one another. For tests and debug builds.
+    pub fn check_invariants(&self) {
+        assert_eq!(self.order.len(), self.deadlines.len());
+        for (&id, &at) in &self.deadlines {
+            assert!(self.order.contains(&(at, id)), "{id} has two deadlines");
+        }
+    }
+
     /// Takes one whose deadline has come.
     pub fn pop(&mut self, now: Millis) -> Option<u32> {
         let &(at, id) = self.order.first().filter(|&&(at, _)| at <= now)?;

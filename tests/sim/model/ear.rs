@@ -121,7 +121,7 @@ fn is_request(text: &str) -> bool {
     let target = rest.chars().take_while(char::is_ascii_graphic).count();
     let version = rest[target..].strip_prefix(" HTTP/").map(str::as_bytes);
     let is_version = |version: &[u8]| matches!(version, [a, b'.', b, b'\r' | b'\n', ..] if a.is_ascii_digit() && b.is_ascii_digit());
-    let is_long = target > 256 && target == rest.len();
+    let is_long = target > 256;
     is_method && target > 0 && (is_long || version.is_some_and(is_version))
 }
 

@@ -2,7 +2,6 @@
 
 use super::people::Going;
 use super::*;
-use std::net::IpAddr;
 
 impl Model {
     /// Why somebody cannot come in, if so.
@@ -11,11 +10,15 @@ impl Model {
             return Some("the server is full");
         }
         let limit = self.config.max_per_ip?;
+        let limited = |origin: Origin| {
+            let is_loopback = origin.ip().is_none_or(|ip| ip.is_loopback());
+            doors::place(origin).filter(|_| !is_loopback)
+        };
         let ip = limited(self.people[who].origin)?;
         let is_open = |standing| matches!(standing, Standing::In | Standing::AtTheDoor);
         let same = self.live.iter().filter(|&&other| {
             let other = &self.people[other];
-            is_open(other.standing) && limited(other.origin).as_ref() == Some(&ip)
+            is_open(other.standing) && limited(other.origin) == Some(ip)
         });
         (same.count() >= limit).then_some("too many from its address")
     }
@@ -38,6 +41,7 @@ impl Model {
     /// Somebody is gone for the others, for the reason that the log gives.
     pub(super) fn left(&mut self, who: Who, why: &str) {
         let is_abandoned = self.is_abandoned(who);
+        let is_too_slow = self.may_be_too_slow(who);
         let person = &mut self.people[who];
         let dismissed = person.dismissed.take();
         let standing = person.standing;
@@ -67,18 +71,21 @@ impl Model {
             "too slow" => {
                 self.met.too_slow += 1;
                 person.is_cut = true;
-                self.may_be_too_slow(who)
+                is_too_slow
             }
             "line too long" => self.config.bare && person.ear.next_is_too_long(),
             "the server is closing" => self.is_stopping,
             // Whatever else ends it, that is what the log says of one whose connection is no more.
             "reset by peer" => {
+                let is_stranger = !person.has_spoken && person.ear.stranger().is_some();
                 let is_too_long = self.config.bare && person.ear.next_is_too_long();
                 let has_other = dismissed.is_some()
                     || !is_open
                     || is_abandoned
                     || is_late
                     || is_too_long
+                    || is_stranger
+                    || is_too_slow
                     || self.is_stopping;
                 person.must_be_heard_out = !has_other;
                 person.is_lost && (is_heard || has_other)
@@ -177,14 +184,5 @@ impl Model {
             "client {who} was dropped, but is to get {}",
             person.stream.describe_next(&self.lines)
         );
-    }
-}
-
-/// What counts as one address, as its first octets.
-fn limited(origin: Origin) -> Option<Vec<u8>> {
-    match origin.ip()? {
-        ip if ip.is_loopback() => None,
-        IpAddr::V4(ip) => Some(ip.octets().to_vec()),
-        IpAddr::V6(ip) => Some(ip.octets()[..8].to_vec()),
     }
 }
