@@ -1,11 +1,14 @@
 //! What holds between flushes, whatever happened. For tests and debug builds.
 
 use super::*;
+use std::collections::BTreeMap;
 
 impl Fanout {
     /// Panics where the fields contradict one another.
     pub fn check_invariants(&self) {
         let mut memory = 0;
+        // Each once, however many are in the middle of it.
+        let mut lines = BTreeMap::new();
         let mut ranges = vec![0; self.feeds.capacity()];
         for (id, reader) in (0..).zip(&self.readers) {
             let Some(reader) = reader else { continue };
@@ -13,6 +16,9 @@ impl Fanout {
                 queue.check_invariants();
                 memory += queue.memory();
                 for segment in queue.iter() {
+                    if let Segment::Line { line, .. } = segment {
+                        lines.insert(Rc::as_ptr(line), line.memory());
+                    }
                     if let Segment::Range { feed, to, .. } = segment {
                         assert!(to.at <= self.feeds[*feed as usize].log.end().at);
                         ranges[*feed as usize] += 1;
@@ -27,6 +33,7 @@ impl Fanout {
             memory += feed.log.memory();
             self.check_feed(id as FeedId, feed);
         }
+        memory += lines.values().sum::<usize>();
         assert_eq!(memory, self.memory(), "memory is miscounted");
         self.check_lists();
     }
