@@ -7,6 +7,7 @@ mod commands;
 mod doors;
 pub mod ear;
 mod ends;
+mod memory;
 mod pace;
 mod people;
 mod stream;
@@ -141,6 +142,7 @@ pub struct Met {
     pub rooms: u64,
     pub messages: u64,
     pub strangers: u64,
+    pub shortages: u64,
     pub most_people: usize,
 }
 
@@ -171,6 +173,8 @@ pub struct Model {
     clock: Clock,
     turn: u64,
     is_stopping: bool,
+    /// The memory was used up: whoever holds much of it may have to give some, with a word.
+    is_short: bool,
     /// How many connections are neither refused nor on the way out.
     open: usize,
     lines_in: u64,
@@ -205,6 +209,7 @@ impl Model {
             clock: Clock::default(),
             turn: 0,
             is_stopping: false,
+            is_short: false,
             open: 0,
             lines_in: 0,
             lines_out: 0,
@@ -312,6 +317,11 @@ impl Model {
 
     /// A line of the log: who it is about, and what.
     fn logged(&mut self, text: &str) {
+        if text.starts_with("the memory is used up") {
+            self.is_short = true;
+            self.met.shortages += 1;
+            return;
+        }
         let (origin, what) = text.split_once(' ').unwrap_or((text, ""));
         let (name, what) = match what.strip_prefix('(') {
             Some(rest) => rest.split_once(") ").unwrap_or(("", what)),
@@ -337,6 +347,8 @@ impl Model {
             assert!(is_next, "client {who} said no line that is too long");
             let max = self.config.max_line;
             self.tell(who, &format!("*** line too long: {max} bytes at most"));
+        } else if what == "loses the line it has begun" {
+            self.lose_line(who);
         } else if what == "gets more of a long answer" {
             self.list(who);
         } else if let Some(why) = what.strip_prefix("did not get all that was left for it: ") {
