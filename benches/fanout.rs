@@ -11,8 +11,9 @@
 //! | --- | --- |
 //! | `plan`, `blocks` | the command line, the scenarios, how long each may take: of the two servers; of all |
 //! | `run`, `contest` | carrying these out, servers in turn |
-//! | `load`, `talk`, `rooms`, `stuck` | the scenarios: what is said, what must arrive, what is measured |
+//! | `load`, `talk`, `rooms`, `stuck` | the scenarios: what is said, and what is measured |
 //! | `scene`, `footprint` | any of these but the last; what a server is when it does nothing |
+//! | `track`, `book` | what must arrive, and how far everybody is: of one who speaks, of all |
 //! | `crowd` | the sockets of the load |
 //! | `peers` | the servers by what the load must know of them: how to start one, its protocol |
 //! | `server`, `guard`, `floor` | a running server: starting, asking the kernel, ending; the floor itself |
@@ -24,6 +25,8 @@
 
 #[path = "fanout/blocks.rs"]
 mod blocks;
+#[path = "fanout/book.rs"]
+mod book;
 #[path = "fanout/contest.rs"]
 mod contest;
 #[path = "fanout/crowd.rs"]
@@ -67,6 +70,8 @@ mod table;
 mod talk;
 #[path = "fanout/tally.rs"]
 mod tally;
+#[path = "fanout/track.rs"]
+mod track;
 
 use std::ffi::OsString;
 use std::io::Write;

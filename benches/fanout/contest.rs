@@ -34,8 +34,8 @@ pub struct Contest<'a> {
 /// A peer's scene in a block, if it has one. It has none before it is built, and after a fault.
 struct Seat {
     scene: Option<Scene>,
-    /// It could not be built: it is not tried again.
-    hopeless: bool,
+    /// Why it could not be built: it is not tried again.
+    hopeless: Option<String>,
 }
 
 impl Contest<'_> {
@@ -120,23 +120,9 @@ impl Contest<'_> {
             self.tally.fail(&load, peer.name(), words);
             return;
         }
-        if seat.hopeless {
-            let words = "does not hold so many clients".to_owned();
+        if let Err(words) = self.sit(peer, block, cell.kind, seat) {
             self.tally.fail(&load, peer.name(), words);
             return;
-        }
-        if seat.scene.is_none() {
-            match Scene::build(cell.kind, peer, self.cores, block.clients, cell.line_bytes) {
-                Ok(scene) => {
-                    self.take_setup(peer, block, cell, scene.setup());
-                    seat.scene = Some(scene);
-                }
-                Err(words) => {
-                    self.tally.fail(&load, peer.name(), words);
-                    seat.hopeless = true;
-                    return;
-                }
-            }
         }
         let Some(scene) = &mut seat.scene else { return };
         scene.server().resume();
@@ -148,6 +134,27 @@ impl Contest<'_> {
             self.tally.fail(&load, peer.name(), words);
             seat.scene = None;
         }
+    }
+
+    /// Builds the scene, unless it is there.
+    fn sit(
+        &mut self,
+        peer: &dyn Peer,
+        block: &Block,
+        kind: Kind,
+        seat: &mut Seat,
+    ) -> Result<(), String> {
+        if let Some(words) = &seat.hopeless {
+            return Err(words.clone());
+        }
+        if seat.scene.is_none() {
+            let line_bytes = self.options.line_bytes;
+            let scene = Scene::build(kind, peer, self.cores, block.clients, line_bytes);
+            let scene = scene.inspect_err(|words| seat.hopeless = Some(words.clone()))?;
+            self.take_setup(peer, block, kind, scene.setup());
+            seat.scene = Some(scene);
+        }
+        Ok(())
     }
 
     fn measure(
@@ -177,7 +184,7 @@ impl Contest<'_> {
         Ok(())
     }
 
-    fn take_setup(&mut self, peer: &dyn Peer, block: &Block, cell: &Cell, setup: Setup) {
+    fn take_setup(&mut self, peer: &dyn Peer, block: &Block, kind: Kind, setup: Setup) {
         let name = peer.name();
         if let Some(start) = setup.resident_at_start {
             self.tally
@@ -185,7 +192,7 @@ impl Contest<'_> {
         }
         // The room of all is what is asked about; rooms of ten stand in where a server cannot fill it.
         let asked = block.cells.iter().any(|cell| cell.kind == Kind::Idle);
-        let instead = matches!(cell.kind, Kind::Rooms(_)) && peer.room_limit().is_some();
+        let instead = matches!(kind, Kind::Rooms(_)) && peer.room_limit().is_some();
         if !asked && !instead {
             return;
         }
@@ -260,16 +267,20 @@ impl Contest<'_> {
 
     /// All servers side by side with their clients, none of whom says a word.
     fn footprint(&mut self, block: &Block, seats: &mut [Seat]) {
-        let mut who = Vec::new();
-        for (peer, seat) in self.peers.iter().zip(seats) {
-            let Some(scene) = &mut seat.scene else {
-                continue;
-            };
-            scene.server().resume();
-            who.push((peer.name(), scene.server().pid()));
-        }
+        let peers = self.peers;
         self.progress
             .show(crate::tally::FOOTPRINT, block.clients, "all", 0);
+        let mut who = Vec::new();
+        for (peer, seat) in peers.iter().zip(seats) {
+            // A server that cannot even be built has said so in its rows.
+            if peer.is_variant() || self.sit(peer.as_ref(), block, Kind::Idle, seat).is_err() {
+                continue;
+            }
+            if let Some(scene) = &mut seat.scene {
+                scene.server().resume();
+                who.push((peer.name(), scene.server().pid()));
+            }
+        }
         let pids: Vec<u32> = who.iter().map(|&(_, pid)| pid).collect();
         let calls = footprint::idle_calls(&pids, IDLE_TIME);
         let load = Load::footprint();
@@ -303,7 +314,7 @@ impl Seat {
     fn new() -> Seat {
         Seat {
             scene: None,
-            hopeless: false,
+            hopeless: None,
         }
     }
 }

@@ -68,13 +68,8 @@ impl Watcher {
         let log = fs::read(&self.path);
         let _ = fs::remove_file(&self.path);
         let log = String::from_utf8_lossy(&log.ok()?).into_owned();
-        // What it waits in from before until after is no call of this time, the second half of one that
-        // was interrupted by another thread's not a second one, and a signal none at all.
-        let counts = |line: &&str| {
-            !["<detached", "resumed>", "--- SIG", "+++ "]
-                .iter()
-                .any(|word| line.contains(word))
-        };
+        // What returned: what a server waits in from before until after is no call of this time.
+        let counts = |line: &&str| line.contains(" = ") && !line.contains(" = ?");
         could_look.then(|| log.lines().filter(counts).count())
     }
 }

@@ -180,16 +180,27 @@ fn ps(field: &str, pid: u32) -> Option<String> {
     String::from_utf8(output.stdout).ok()
 }
 
-/// How many bytes the kernel holds for the connection from `server` to `client`, unsent or not
-/// acknowledged: what a reader that has stopped keeps the server from writing.
-pub fn unsent_bytes(server: u16, client: u16) -> Option<u64> {
+/// The server's end of a connection, as the kernel sees it.
+pub struct ServerEnd {
+    pub is_open: bool,
+    /// Unsent or not acknowledged: what a reader that has stopped keeps the server from writing.
+    pub unsent_bytes: u64,
+}
+
+/// That of the connection from `client`, both by their ports; `None` too once nothing is left of it.
+pub fn server_end(server: u16, client: u16) -> Option<ServerEnd> {
+    const ESTABLISHED: &str = "01";
     let table = fs::read_to_string("/proc/net/tcp").ok()?;
     let (local, remote) = (format!(":{server:04X}"), format!(":{client:04X}"));
     table.lines().find_map(|line| {
         let mut fields = line.split_ascii_whitespace().skip(1);
         let matches = fields.next()?.ends_with(&local) && fields.next()?.ends_with(&remote);
-        let queues = fields.nth(1)?;
-        matches.then(|| u64::from_str_radix(queues.split(':').next()?, 16).ok())?
+        let (state, queues) = (fields.next()?, fields.next()?);
+        matches.then_some(())?;
+        Some(ServerEnd {
+            is_open: state == ESTABLISHED,
+            unsent_bytes: u64::from_str_radix(queues.split(':').next()?, 16).ok()?,
+        })
     })
 }
 

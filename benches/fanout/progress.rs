@@ -1,16 +1,20 @@
 //! What a person sees meanwhile, on standard error: one line that is rewritten on a terminal, one line
-//! for each row elsewhere.
+//! for each row elsewhere, and now and then.
 
 use std::io::{IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
+
+/// Where nothing can be rewritten, something is to be seen so often.
+const SILENCE: Duration = Duration::from_secs(30);
 
 pub struct Progress {
     started: Instant,
     /// How long the whole will take, about.
     expected: Duration,
     terminal: bool,
-    /// Rows that have been named where nothing can be rewritten.
+    /// Rows that have been named where nothing can be rewritten, and when the last was.
     named: Vec<String>,
+    last_said: Instant,
 }
 
 impl Progress {
@@ -20,6 +24,7 @@ impl Progress {
             expected,
             terminal: stderr().is_terminal(),
             named: Vec::new(),
+            last_said: Instant::now(),
         }
     }
 
@@ -33,8 +38,9 @@ impl Progress {
         // Progress that cannot be written is no reason to stop.
         if self.terminal {
             let _ = write!(stderr(), "\r\x1b[K[{time}] {row}: {server}, {}", repeat + 1);
-        } else if !self.named.contains(&row) {
+        } else if !self.named.contains(&row) || self.last_said.elapsed() > SILENCE {
             let _ = writeln!(stderr(), "[{time}] {row}");
+            self.last_said = Instant::now();
             self.named.push(row);
         }
     }

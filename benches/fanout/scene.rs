@@ -3,13 +3,14 @@
 use std::time::{Duration, Instant};
 
 use crate::crowd::Crowd;
-use crate::load::{Latencies, Reached, Setup, Slice, Stage, record};
+use crate::load::{Latencies, Setup, Slice, Stage, record};
 use crate::machine::Cores;
 use crate::peers::Peer;
 use crate::plan::Kind;
 use crate::rooms::Rooms;
 use crate::server::Server;
 use crate::talk::Talk;
+use crate::track::Reached;
 
 pub enum Scene {
     Fan(Stage),

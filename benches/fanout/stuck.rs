@@ -8,10 +8,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::load::{Latencies, Reached, Slice, Stage, latencies, record};
+use crate::load::{Latencies, Slice, Stage, latencies, record};
 use crate::machine::Cores;
 use crate::peers::Peer;
 use crate::server::Server;
+use crate::track::Reached;
 
 /// More than a reader may fall behind by default (`--backlog 1M`) and than the kernel holds besides.
 const FLOOD_BYTES: usize = 1_500_000;
@@ -19,6 +20,8 @@ const FLOOD_LINE: usize = 1_000;
 const FLOOD_BATCH: usize = 32;
 /// How often the two servers take turns within one.
 const SPELLS: u32 = 5;
+
+const CLOSED: &str = "closed the stuck reader";
 
 pub struct Pair {
     well: Stage,
@@ -50,7 +53,8 @@ impl Pair {
         pair.stuck.stop_last()?;
         let line_bytes = FLOOD_LINE.min(peer.longest_text());
         for stage in [&mut pair.well, &mut pair.stuck] {
-            stage.flood(peer, FLOOD_BYTES, line_bytes, FLOOD_BATCH)?;
+            let flooded = stage.flood(peer, FLOOD_BYTES, line_bytes, FLOOD_BATCH);
+            flooded.map_err(|error| in_words(error, stage))?;
         }
         pair.check_stuck()?;
         Ok(pair)
@@ -89,12 +93,28 @@ impl Pair {
     /// The kernel must hold something that the reader does not take, and by far not all that was said:
     /// then the server has more for it and is refused. Where the kernel does not tell, this is assumed.
     fn check_stuck(&self) -> Result<(), String> {
-        match self.stuck.unsent_to_last() {
-            Some(held) if held == 0 || held >= FLOOD_BYTES as u64 / 2 => Err(format!(
+        let Some(end) = self.stuck.last_end() else {
+            return Ok(());
+        };
+        let held = end.unsent_bytes;
+        match end.is_open {
+            false => Err(CLOSED.to_owned()),
+            true if held == 0 || held >= FLOOD_BYTES as u64 / 2 => Err(format!(
                 "the reader that stopped is not stuck: the kernel holds {held} bytes"
             )),
-            _ => Ok(()),
+            true => Ok(()),
         }
+    }
+}
+
+/// What went wrong while the reader was to get stuck.
+fn in_words(error: String, stage: &mut Stage) -> String {
+    if stage.last_end().is_some_and(|end| !end.is_open) {
+        return CLOSED.to_owned();
+    }
+    match stage.server.last_words() {
+        Some(words) => format!("ended: {words}"),
+        None => error,
     }
 }
 

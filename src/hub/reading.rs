@@ -57,7 +57,7 @@ impl<S: Stream> Hub<S> {
             // Had the line gone on, it would not have rested.
             connection.is_new = false;
             if let Some(line) = input.decoder.finish(self.framing) {
-                input.listing = self.line(id, &line);
+                input.listing = self.line(id, &line, None);
             }
         } else if input.unread.is_empty() {
             let mut buffer = std::mem::take(&mut self.buffer);
@@ -90,10 +90,7 @@ impl<S: Stream> Hub<S> {
             match item {
                 Item::Line(line) => {
                     let plain = text.and_then(|text| clean::part_of(text, &line));
-                    input.listing = match plain {
-                        Some(line) => self.command(id, plain::parse_plain(line)),
-                        None => self.line(id, &line),
-                    };
+                    input.listing = self.line(id, &line, plain);
                 }
                 Item::TooLong if self.config.bare => self.end(id, Why::LineTooLong),
                 Item::TooLong => {
@@ -159,7 +156,7 @@ impl<S: Stream> Hub<S> {
         }
         if connection.ended && input.unread.is_empty() && input.listing.is_none() {
             if let Some(line) = input.decoder.finish(self.framing) {
-                input.listing = self.line(id, &line);
+                input.listing = self.line(id, &line, None);
             }
             if input.listing.is_none() {
                 self.end(id, Why::ClosedByPeer);
@@ -187,26 +184,33 @@ impl<S: Stream> Hub<S> {
         }
     }
 
-    /// Deals with one line. A long answer that it began is given back.
-    pub(super) fn line(&mut self, id: Id, line: &[u8]) -> Option<chat::Listing> {
+    /// Deals with one line, which is `plain` too if it is known to be plain text. A long answer that it began is given
+    /// back.
+    pub(super) fn line(
+        &mut self,
+        id: Id,
+        line: &[u8],
+        plain: Option<&str>,
+    ) -> Option<chat::Listing> {
+        let origin = &self.connections[id as usize].origin;
+        log::trace!("{origin} said a line of {} bytes", line.len());
         if self.config.bare {
-            log::trace!("{} said a line", self.connections[id as usize].origin);
             self.post.relay(LOBBY_ID, id, line);
             return None;
         }
-        let mut scratch = std::mem::take(&mut self.scratch);
-        let listing = self.command(id, plain::parse(line, &mut scratch));
-        self.scratch = scratch;
-        listing
-    }
-
-    /// Deals with what somebody asks for, as [`Self::line`].
-    fn command(&mut self, id: Id, command: chat::Command<'_>) -> Option<chat::Listing> {
-        log::trace!("{} said a line", self.connections[id as usize].origin);
         self.lines_in += 1;
         self.spend(id, 1);
         let moment = self.moment();
-        let Self { chat, post, .. } = self;
+        let Self {
+            chat,
+            post,
+            scratch,
+            ..
+        } = self;
+        let command = match plain {
+            Some(line) => plain::parse_plain(line),
+            None => plain::parse(line, scratch),
+        };
         let listing = chat.command(id, command, moment, &mut |event| post.deliver(event));
         self.see_to_dismissed();
         self.report();

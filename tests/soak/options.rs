@@ -49,7 +49,11 @@ pub fn read(arguments: impl Iterator<Item = String>) -> Asked {
             "--list" | "--ignored" => return Asked::Nothing,
             "-q" | "--quiet" | "--nocapture" | "--no-capture" | "--show-output"
             | "--include-ignored" | "--exact" => continue,
-            "--test-threads" | "--skip" | "--color" | "--format" => {
+            "--skip" if arguments.next().is_some_and(|word| "soak".contains(&word)) => {
+                return Asked::Nothing;
+            }
+            "--skip" => continue,
+            "--test-threads" | "--color" | "--format" => {
                 arguments.next();
                 continue;
             }

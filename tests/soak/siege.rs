@@ -13,8 +13,12 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long the server may take to end: 5 seconds are promised, the rest is this machine's.
 const STOP: Duration = Duration::from_millis(5_500);
-/// How much more memory the server may have in use afterwards, in KiB: what an allocator keeps.
-const KEPT: u64 = 4 << 10;
+/// How much more memory the server may have in use afterwards, in KiB: what an allocator keeps, …
+const KEPT: u64 = 2 << 10;
+/// … and the tables' places for so many connections as there were at once, each of so many bytes at most.
+const PLACE: u64 = 1_024;
+/// How much more it may have in use at any time, in KiB: what may be queued and kept by default, and a tenth.
+const MOST: u64 = (64 << 10) * 11 / 10;
 
 /// Runs what was asked for, and says what came of it.
 pub fn run(options: &Options) -> ExitCode {
@@ -77,7 +81,20 @@ fn besiege(plan: &Plan, seed: u64) -> Result<String, String> {
     crowd.leave(PATIENCE)?;
     let next = crowd.next_number();
     drop(crowd);
+    let places = KEPT + most.descriptors as u64 * PLACE / 1024;
+    if most.resident > before.resident + places + MOST {
+        return Err(format!(
+            "{} KiB in use at a time, {} before",
+            most.resident, before.resident
+        ));
+    }
     let after = settle(&server, before)?;
+    if after.resident > before.resident + places {
+        return Err(format!(
+            "{} KiB in use, {} before",
+            after.resident, before.resident
+        ));
+    }
     let end = plan.end();
     let mut crowd = Crowd::new(&mut server, &end, seed, next).map_err(no_poll)?;
     crowd.send_scribes()?;
@@ -87,7 +104,7 @@ fn besiege(plan: &Plan, seed: u64) -> Result<String, String> {
     Ok(summary(&counts, seconds, before, most, after, took))
 }
 
-/// Waits until the server has nothing in use any more but what it had.
+/// Waits until the server has no descriptors but those it had, and does nothing.
 fn settle(server: &Server, before: Usage) -> Result<Usage, String> {
     let start = Instant::now();
     while server.usage().descriptors != before.descriptors {
@@ -99,14 +116,7 @@ fn settle(server: &Server, before: Usage) -> Result<Usage, String> {
     if !server.comes_to_rest() {
         return Err("nobody is there, and the server does not rest".into());
     }
-    let after = server.usage();
-    if after.resident > before.resident + KEPT {
-        return Err(format!(
-            "{} KiB in use, {} before",
-            after.resident, before.resident
-        ));
-    }
-    Ok(after)
+    Ok(server.usage())
 }
 
 fn summary(
@@ -125,6 +135,7 @@ fn summary(
         bytes,
         gaps,
         missed,
+        unrecorded,
         whispered,
         moved,
         renamed,
@@ -137,7 +148,7 @@ fn summary(
         "  {came} came ({quit} quit, {half_closed} half-closed, {cut_off} cut off, {closed} closed for being slow), \
          {moved} moves, {renamed} renamed, {whispered} whispers\n  \
          {said} lines said, {recorded} in the records, {compared} compared ({:.0}/s, {:.1} MB/s read)\n  \
-         {gaps} gaps of {missed} lines in all\n  \
+         {gaps} gaps of {missed} lines in all, {unrecorded} of them the scribes'\n  \
          server: {} to {} KiB resident, {} afterwards; {} descriptors at most, {} afterwards; {:.1} s computed\n  \
          ended {:.2} s after the signal, in mid-flood, nothing lost",
         compared as f64 / seconds,

@@ -44,6 +44,8 @@ pub struct Counts {
     /// Gaps, and the lines in them.
     pub gaps: u64,
     pub missed: u64,
+    /// Of those, lines that are not in the record, because its scribe missed them.
+    pub unrecorded: u64,
     pub whispered: u64,
     pub moved: u64,
     pub renamed: u64,

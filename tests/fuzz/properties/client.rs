@@ -4,7 +4,7 @@ use super::{Draw, check_clean, one_line};
 use snug::chat::{Line, Moment, Notice, Said, names};
 use snug::client::scene::Scene;
 use snug::wire::heard::{self, Heard, STARS};
-use snug::wire::plain;
+use snug::wire::{clean, plain};
 
 /// Names that people may have and the server's sentences begin with or have in them.
 const NAMES: [&str; 12] = [
@@ -29,108 +29,83 @@ pub fn heard(data: &[u8]) {
 
     let mut draw = Draw(data);
     let (kind, mine, theirs) = (draw.byte(), name(&mut draw), name(&mut draw));
-    let (name, other, room) = (&*mine, &*theirs, &*format!("#{theirs}"));
-    let text = &*snug::wire::clean::cleaned(draw.rest());
-    let said = |said| {
-        let mut out = Vec::new();
-        plain::said(&mut out, said);
-        assert!(out.len() <= plain::said_length(said), "{said:?}");
-        out
-    };
-    let told = |notice| {
-        let mut out = Vec::new();
-        plain::notice(&mut out, notice);
-        out
-    };
-    let gone = Some(Heard::Gone(name));
-    let (line, expected) = match kind % 20 {
-        0 => (said(Said::Text { name, text }), None),
-        1 => (said(Said::Action { name, text }), None),
-        2 => (said(Said::Entered { name }), None),
-        3 => (said(Said::Left { name, text }), gone),
-        4 => (
-            said(Said::Renamed {
-                old: name,
-                new: other,
-            }),
-            gone,
-        ),
-        5 => (said(Said::Topic { name, topic: text }), None),
-        6 => (
-            said(Said::Key {
-                name,
-                is_set: kind > 99,
-            }),
-            None,
-        ),
-        7 => (
-            said(Said::Kicked {
-                name,
-                by: other,
-                text,
-            }),
-            gone,
-        ),
-        8 => (said(Said::Wall { name, text }), None),
-        9 => (told(Notice::Message { from: name, text }), None),
-        10 => (told(Notice::Sent { to: name, text }), None),
-        11 => (told(Notice::Topic { room, topic: text }), None),
-        12 => {
-            let room = Notice::Room {
-                name: room,
-                people: draw.below(3),
-                has_key: false,
-                topic: text,
-            };
-            (told(room), None)
+    let (name, room) = (&*mine, &*format!("#{theirs}"));
+    let text = &*clean::cleaned(draw.rest());
+    let mut out = Vec::new();
+    match said(kind, name, &theirs, text) {
+        Some(said) => {
+            plain::said(&mut out, said);
+            assert!(out.len() <= plain::said_length(said), "{said:?}");
         }
-        13 => (
-            told(Notice::Person {
-                name,
-                is_you: kind > 99,
-                idle: 1000 * u64::from(kind),
-            }),
-            None,
-        ),
-        14 => (
-            told(Notice::Ban {
-                whom: name,
-                by: other,
-            }),
-            None,
-        ),
+        None => plain::notice(&mut out, told(kind, name, &theirs, room, text)),
+    }
+    let line = one_line(&out);
+    let expected = match kind % KINDS {
+        3 | 4 | 7 => Some(Heard::Gone(name)),
+        16 => Some(Heard::YouAreNow(name)),
+        17 => Some(Heard::NameTaken(name)),
+        18 => Some(Heard::YouAreIn(room)),
+        19 => Some(Heard::ThrownOut),
+        _ => None,
+    };
+    let heard = line.strip_prefix(STARS).and_then(heard::read);
+    assert_eq!(heard, expected, "{line:?}");
+}
+
+/// The kinds of lines in which people's words stand.
+const KINDS: u8 = 20;
+
+/// Of those, what all in a room are told.
+fn said<'a>(kind: u8, name: &'a str, other: &'a str, text: &'a str) -> Option<Said<'a>> {
+    let (old, new, by, topic, is_set) = (name, other, other, text, kind > 99);
+    Some(match kind % KINDS {
+        0 => Said::Text { name, text },
+        1 => Said::Action { name, text },
+        2 => Said::Entered { name },
+        3 => Said::Left { name, text },
+        4 => Said::Renamed { old, new },
+        5 => Said::Topic { name, topic },
+        6 => Said::Key { name, is_set },
+        7 => Said::Kicked { name, by, text },
+        8 => Said::Wall { name, text },
+        _ => return None,
+    })
+}
+
+/// And what one is told alone.
+fn told<'a>(kind: u8, name: &'a str, other: &'a str, room: &'a str, text: &'a str) -> Notice<'a> {
+    let (topic, is_you, idle) = (text, kind > 99, 1_000 * u64::from(kind));
+    let (at, now) = (Moment::default(), Moment::default());
+    match kind % KINDS {
+        9 => Notice::Message { from: name, text },
+        10 => Notice::Sent { to: name, text },
+        11 => Notice::Topic { room, topic },
+        12 => Notice::Room {
+            name: room,
+            people: usize::from(kind),
+            has_key: false,
+            topic,
+        },
+        13 => Notice::Person { name, is_you, idle },
+        14 => Notice::Ban {
+            whom: name,
+            by: other,
+        },
         15 => {
+            let is_action = kind > 99;
             let line = Line {
-                at: Moment::default(),
-                is_action: kind > 99,
+                at,
+                is_action,
                 name,
                 text,
             };
-            (
-                told(Notice::Line {
-                    line,
-                    now: Moment::default(),
-                }),
-                None,
-            )
+            Notice::Line { line, now }
         }
-        16 => (told(Notice::YouAreNow(name)), Some(Heard::YouAreNow(name))),
-        17 => (told(Notice::NameTaken(name)), Some(Heard::NameTaken(name))),
-        18 => (
-            told(Notice::YouAreIn { room, name }),
-            Some(Heard::YouAreIn(room)),
-        ),
-        _ => (
-            told(Notice::YouWereKicked { by: name, text }),
-            Some(Heard::ThrownOut),
-        ),
-    };
-    let line = one_line(&line);
-    assert_eq!(
-        line.strip_prefix(STARS).and_then(heard::read),
-        expected,
-        "{line:?}"
-    );
+        16 => Notice::YouAreNow(name),
+        17 => Notice::NameTaken(name),
+        18 => Notice::YouAreIn { room, name },
+        _ => Notice::YouWereKicked { by: name, text },
+    }
 }
 
 /// A name that somebody can have.

@@ -62,94 +62,107 @@ pub fn line(data: &[u8]) {
     let mut line = Line::default();
     while !draw.is_empty() {
         let (text, cursor) = (line.text().to_owned(), line.cursor());
-        let before = text[..cursor]
-            .graphemes(true)
-            .next_back()
-            .map_or(0, str::len);
-        let after = text[cursor..].graphemes(true).next().map_or(0, str::len);
-        // The text that must be there, and behind how much of it the cursor must stand at least.
-        let (expected, at) = match draw.byte() % 16 {
-            0 => (text.clone(), edit(&mut line, Line::left, cursor - before)),
-            1 => (text.clone(), edit(&mut line, Line::right, cursor + after)),
-            2 => (text.clone(), edit(&mut line, Line::home, 0)),
-            3 => (text.clone(), edit(&mut line, Line::end, text.len())),
-            4 => {
-                line.word_left();
-                assert!(line.cursor() <= cursor);
-                (text.clone(), line.cursor())
-            }
-            5 => {
-                line.word_right();
-                assert!(line.cursor() >= cursor);
-                (text.clone(), line.cursor())
-            }
-            6 => {
-                line.backspace();
-                let kept = cursor - before;
-                (format!("{}{}", &text[..kept], &text[cursor..]), kept)
-            }
-            7 => {
-                line.delete();
-                let behind = cursor + after;
-                (format!("{}{}", &text[..cursor], &text[behind..]), cursor)
-            }
-            8 => killed_before(&mut line, Line::kill_to_start),
-            9 => killed_after(&mut line, Line::kill_to_end),
-            10 => killed_before(&mut line, Line::kill_blank_word_before),
-            11 => killed_before(&mut line, Line::kill_word_before),
-            12 => killed_after(&mut line, Line::kill_word_after),
-            13 => {
-                line.transpose();
-                let sorted = |text: &str| {
-                    let mut chars: Vec<char> = text.chars().collect();
-                    chars.sort_unstable();
-                    chars
-                };
-                assert_eq!(sorted(line.text()), sorted(&text), "transposed");
-                (line.text().to_owned(), cursor)
-            }
-            _ => {
-                let new = if draw.flag() {
-                    draw.text()
-                } else {
-                    draw.text().repeat(30)
-                };
-                let fits = text.len() + new.len() <= LINE_MAX;
-                assert_eq!(line.insert(&new), fits);
-                let new = if fits { new } else { String::new() };
-                (
-                    format!("{}{new}{}", &text[..cursor], &text[cursor..]),
-                    cursor + new.len(),
-                )
-            }
+        let verb = draw.byte() % 16;
+        let (expected, at) = match verb {
+            0..=5 => (text.clone(), moved(&mut line, verb)),
+            8 | 10 | 11 => killed_before(&mut line, verb),
+            9 | 12 => killed_after(&mut line, verb),
+            _ => changed(&mut line, verb, &mut draw),
         };
         assert_eq!(line.text(), expected, "from {text:?} at {cursor}");
-        assert!(
-            line.cursor() >= at,
-            "the cursor went back in {text:?} from {cursor}, {at}"
-        );
-        let mut place = GraphemeCursor::new(line.cursor(), expected.len(), true);
-        assert_eq!(
-            place.is_boundary(&expected, 0),
-            Ok(true),
-            "inside a cluster at {} of {expected:?}",
-            line.cursor()
-        );
         assert!(expected.len() <= LINE_MAX);
+        let is_behind = line.cursor() >= at;
+        assert!(is_behind, "too far back in {text:?} from {cursor}");
+        let mut place = GraphemeCursor::new(line.cursor(), expected.len(), true);
+        let is_boundary = place.is_boundary(&expected, 0);
+        let at = line.cursor();
+        assert_eq!(
+            is_boundary,
+            Ok(true),
+            "inside a cluster: {at} of {expected:?}"
+        );
     }
 }
 
-/// Moves the cursor, which must then stand at `to`.
-fn edit(line: &mut Line, how: fn(&mut Line), to: usize) -> usize {
+/// How long the clusters before and behind the cursor are.
+fn around(line: &Line) -> (usize, usize) {
+    let (before, after) = line.text().split_at(line.cursor());
+    let last = before.graphemes(true).next_back();
+    let first = after.graphemes(true).next();
+    (last.map_or(0, str::len), first.map_or(0, str::len))
+}
+
+/// Moves the cursor; gives where it must be then.
+fn moved(line: &mut Line, verb: u8) -> usize {
+    let cursor = line.cursor();
+    let (before, after) = around(line);
+    let (how, to): (fn(&mut Line), _) = match verb {
+        0 => (Line::left, cursor - before),
+        1 => (Line::right, cursor + after),
+        2 => (Line::home, 0),
+        3 => (Line::end, line.text().len()),
+        4 => {
+            line.word_left();
+            assert!(line.cursor() <= cursor);
+            return line.cursor();
+        }
+        _ => {
+            line.word_right();
+            assert!(line.cursor() >= cursor);
+            return line.cursor();
+        }
+    };
     how(line);
     assert_eq!(line.cursor(), to);
     to
 }
 
+/// Changes the line; gives what it must be then, and what the cursor must stand behind: it may go further where
+/// clusters have become one.
+fn changed(line: &mut Line, verb: u8, draw: &mut Draw<'_>) -> (String, usize) {
+    let cursor = line.cursor();
+    let (before, after) = around(line);
+    let text = line.text().to_owned();
+    let without = |from: usize, to: usize| format!("{}{}", &text[..from], &text[to..]);
+    match verb {
+        6 => {
+            line.backspace();
+            (without(cursor - before, cursor), cursor - before)
+        }
+        7 => {
+            line.delete();
+            (without(cursor, cursor + after), cursor)
+        }
+        13 => {
+            line.transpose();
+            let sorted = |text: &str| {
+                let mut chars: Vec<char> = text.chars().collect();
+                chars.sort_unstable();
+                chars
+            };
+            assert_eq!(sorted(line.text()), sorted(&text), "transposed");
+            (line.text().to_owned(), cursor)
+        }
+        _ => {
+            let times = if draw.flag() { 1 } else { 30 };
+            let new = draw.text().repeat(times);
+            let fits = text.len() + new.len() <= LINE_MAX;
+            assert_eq!(line.insert(&new), fits);
+            let new = if fits { &*new } else { "" };
+            let expected = [&text[..cursor], new, &text[cursor..]].concat();
+            (expected, cursor + new.len())
+        }
+    }
+}
+
 /// Removes something that ends at the cursor; gives what must be left, and where the cursor must be.
-fn killed_before(line: &mut Line, how: fn(&mut Line) -> String) -> (String, usize) {
+fn killed_before(line: &mut Line, verb: u8) -> (String, usize) {
     let (text, cursor) = (line.text().to_owned(), line.cursor());
-    let removed = how(line);
+    let removed = match verb {
+        8 => line.kill_to_start(),
+        10 => line.kill_blank_word_before(),
+        _ => line.kill_word_before(),
+    };
     let kept = text[..cursor]
         .strip_suffix(&*removed)
         .expect("it was there");
@@ -157,9 +170,12 @@ fn killed_before(line: &mut Line, how: fn(&mut Line) -> String) -> (String, usiz
 }
 
 /// Removes something that begins at the cursor.
-fn killed_after(line: &mut Line, how: fn(&mut Line) -> String) -> (String, usize) {
+fn killed_after(line: &mut Line, verb: u8) -> (String, usize) {
     let (text, cursor) = (line.text().to_owned(), line.cursor());
-    let removed = how(line);
+    let removed = match verb {
+        9 => line.kill_to_end(),
+        _ => line.kill_word_after(),
+    };
     let kept = text[cursor..]
         .strip_prefix(&*removed)
         .expect("it was there");

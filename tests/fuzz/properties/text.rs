@@ -144,87 +144,61 @@ pub fn command(data: &[u8]) {
     let word = draw.pick(&WORDS);
     let case = draw.byte();
     let blank = [" ", "\t"][usize::from(case >> 7)];
-    let more_blanks = ["", " ", "\t ", " \t"][usize::from(case >> 5 & 3)];
-    let typed: String = (0..)
-        .zip(word.chars())
-        .map(|(at, c)| {
-            if case >> (at % 5) & 1 == 1 {
-                c.to_ascii_uppercase()
-            } else {
-                c
-            }
-        })
-        .collect();
+    let blanks = ["", " ", "\t ", " \t"][usize::from(case >> 5 & 3)];
+    let capital = |(at, c): (usize, char)| match case >> (at % 5) & 1 {
+        1 => c.to_ascii_uppercase(),
+        _ => c,
+    };
+    let typed: String = word.chars().enumerate().map(capital).collect();
     let cleaned = clean::cleaned(draw.rest());
     let (first, more) = cleaned.split_once('\t').unwrap_or((&cleaned, ""));
     let first: String = first.split_whitespace().collect();
     let more = if first.is_empty() { "" } else { more.trim() };
-    let text = format!("{first}{}{more}", if more.is_empty() { "" } else { " " });
-    let is_raw = matches!(word, "me" | "ping" | "pass" | "admin");
-    let (before, after) = if is_raw {
-        ("", "")
-    } else {
-        (more_blanks, more_blanks)
+    let all = match more {
+        "" => first.clone(),
+        more => format!("{first}{blank}{blanks}{more}"),
     };
-    let gap = if more.is_empty() || is_raw {
-        blank
-    } else {
-        &format!("{blank}{more_blanks}")
+    let line = match word {
+        // Somebody may draw with the blanks, or have them in a password.
+        "me" | "ping" | "pass" | "admin" => format!("/{typed}{blank}{all}"),
+        _ => format!("/{typed}{blank}{blanks}{all}{blanks}"),
     };
-    let line = match more {
-        "" => format!("/{typed}{blank}{before}{first}{after}"),
-        more => format!("/{typed}{blank}{before}{first}{gap}{more}{after}"),
-    };
-    let (name, raw) = (
-        &*first,
-        if more.is_empty() {
-            first.clone()
-        } else {
-            format!("{first}{gap}{more}")
-        },
-    );
-    let one = if gap == " " || more.is_empty() {
-        &*text
-    } else {
-        &raw
-    };
-    let expected = match word {
-        "me" => Command::Act(&raw),
-        "msg" => Command::Msg { name, text: more },
-        "nick" => Command::Nick(one),
+    let mut scratch = Vec::new();
+    let command = plain::parse(line.as_bytes(), &mut scratch);
+    assert_eq!(command, expected(word, &all, &first, more), "{line:?}");
+}
+
+/// The command of a word, with all its arguments, the first of them, and the rest.
+fn expected<'a>(word: &'a str, all: &'a str, first: &'a str, more: &'a str) -> Command<'a> {
+    let (name, room, whom, text, key) = (first, first, first, more, more);
+    match word {
+        "me" => Command::Act(all),
+        "msg" => Command::Msg { name, text },
+        "nick" => Command::Nick(all),
         "join" => Command::Join {
-            room: name,
-            key: more,
+            room,
+            key,
             keep: false,
         },
         "part" => Command::Part,
         "rooms" => Command::Rooms,
-        "topic" => Command::Topic(one),
-        "key" => Command::Key(one),
-        "who" => Command::Who(one),
-        "history" => Command::History(one),
-        "ping" => Command::Ping(&raw),
+        "topic" => Command::Topic(all),
+        "key" => Command::Key(all),
+        "who" => Command::Who(all),
+        "history" => Command::History(all),
+        "ping" => Command::Ping(all),
         "stats" => Command::Stats,
-        "help" => Command::Help(one),
-        "quit" => Command::Quit(one),
-        "pass" => Command::Pass(&raw),
-        "admin" => Command::Admin(&raw),
-        "kick" => Command::Kick { name, text: more },
-        "ban" => Command::Ban {
-            whom: name,
-            text: more,
-        },
-        "unban" => Command::Unban(one),
+        "help" => Command::Help(all),
+        "quit" => Command::Quit(all),
+        "pass" => Command::Pass(all),
+        "admin" => Command::Admin(all),
+        "kick" => Command::Kick { name, text },
+        "ban" => Command::Ban { whom, text },
+        "unban" => Command::Unban(all),
         "bans" => Command::Bans,
-        "wall" => Command::Wall(one),
+        "wall" => Command::Wall(all),
         word => Command::Unknown(word),
-    };
-    let mut scratch = Vec::new();
-    assert_eq!(
-        plain::parse(line.as_bytes(), &mut scratch),
-        expected,
-        "{line:?}"
-    );
+    }
 }
 
 /// No line of a transcript brings a control or a name that nobody can have; what is read is written as it stood, and

@@ -57,6 +57,7 @@ impl Client {
         world.counts.missed += count;
         let room = &mut world.rooms[self.room];
         if self.records == Some(self.room) {
+            world.counts.unrecorded += count;
             room.append_gap(count);
             return Ok(());
         }

@@ -26,9 +26,8 @@ pub struct Follower {
     pub has_spoken: bool,
     /// It has left, and nothing more will come.
     is_over: bool,
-    /// Lines that were compared, and missed.
+    /// Lines that were compared.
     pub compared: u64,
-    pub missed: u64,
 }
 
 impl Follower {
@@ -42,7 +41,6 @@ impl Follower {
             has_spoken: false,
             is_over: false,
             compared: 0,
-            missed: 0,
         }
     }
 
@@ -65,7 +63,6 @@ impl Follower {
 
     /// It was told that it missed lines.
     pub fn gap(&mut self, count: u64, room: &mut Room) -> Check {
-        self.missed += count;
         self.pending.push_back(Seen::Gap(count));
         self.advance(room)
     }
