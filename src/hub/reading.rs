@@ -192,8 +192,7 @@ impl<S: Stream> Hub<S> {
         line: &[u8],
         plain: Option<&str>,
     ) -> Option<chat::Listing> {
-        let origin = &self.connections[id as usize].origin;
-        log::trace!("{origin} said a line of {} bytes", line.len());
+        log::trace!("{} said a line", self.connections[id as usize].origin);
         if self.config.bare {
             self.post.relay(LOBBY_ID, id, line);
             return None;

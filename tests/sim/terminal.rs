@@ -191,7 +191,7 @@ impl Room {
                     Entry::Log(text) => {
                         check(text.as_bytes(), "logged");
                         assert!(!text.contains('\n'), "logged: {text:?}");
-                        match text.contains(" said a line of ") {
+                        match text.ends_with(" said a line") {
                             true => self.heard += 1,
                             false => self.logged += 1,
                         }

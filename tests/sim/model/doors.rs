@@ -14,9 +14,9 @@ pub enum Door {
 }
 
 /// Where somebody comes from, as far as bans and wrong secrets go: an address; of an IPv6 address, its first half.
-type Place = Option<IpAddr>;
+pub(super) type Place = Option<IpAddr>;
 
-fn place(origin: Origin) -> Place {
+pub(super) fn place(origin: Origin) -> Place {
     origin.ip().map(network)
 }
 

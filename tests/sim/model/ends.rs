@@ -2,7 +2,6 @@
 
 use super::people::Going;
 use super::*;
-use std::net::IpAddr;
 
 /// With so much memory, nobody is refused for the want of it.
 const ENOUGH: usize = 4 << 20;
@@ -14,11 +13,15 @@ impl Model {
             return Some("the server is full");
         }
         let limit = self.config.max_per_ip?;
+        let limited = |origin: Origin| {
+            let is_loopback = origin.ip().is_none_or(|ip| ip.is_loopback());
+            doors::place(origin).filter(|_| !is_loopback)
+        };
         let ip = limited(self.people[who].origin)?;
         let is_open = |standing| matches!(standing, Standing::In | Standing::AtTheDoor);
         let same = self.live.iter().filter(|&&other| {
             let other = &self.people[other];
-            is_open(other.standing) && limited(other.origin).as_ref() == Some(&ip)
+            is_open(other.standing) && limited(other.origin) == Some(ip)
         });
         (same.count() >= limit).then_some("too many from its address")
     }
@@ -200,14 +203,5 @@ impl Model {
             "client {who} was dropped, but is to get {}",
             person.stream.describe_next(&self.lines)
         );
-    }
-}
-
-/// What counts as one address, as its first octets.
-fn limited(origin: Origin) -> Option<Vec<u8>> {
-    match origin.ip()? {
-        ip if ip.is_loopback() => None,
-        IpAddr::V4(ip) => Some(ip.octets().to_vec()),
-        IpAddr::V6(ip) => Some(ip.octets()[..8].to_vec()),
     }
 }
