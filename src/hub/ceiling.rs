@@ -122,6 +122,7 @@ impl<S: Stream> Hub<S> {
             self.end(id, Why::TooMuchSent);
             return;
         }
+        log::trace!("{} loses the line it has begun", connection.origin);
         input.decoder.drop_line();
         connection.put_input(input, &self.inputs);
         self.post.tell(id, Notice::LineDropped);

@@ -122,6 +122,7 @@ fn simulate(first: u64, events: usize) {
         met.rooms,
         met.messages,
         met.strangers,
+        met.shortages,
         met.most_people as u64 / 101,
     ];
     assert!(done < 200_000 || !all.contains(&0), "too tame: {met:?}");
@@ -142,6 +143,7 @@ impl AddAssign for Met {
         self.rooms += new.rooms;
         self.messages += new.messages;
         self.strangers += new.strangers;
+        self.shortages += new.shortages;
         self.most_people = self.most_people.max(new.most_people);
     }
 }

@@ -183,6 +183,7 @@ impl Stage {
         self.turns += 1;
         self.model.read(journal::take());
         self.model.end_turn();
+        self.model.check_memory(self.hub.memory());
         if self.check > 0 && self.turns.is_multiple_of(self.check) {
             self.hub.check_invariants();
         }

@@ -127,7 +127,7 @@ pub fn line(rng: &mut Rng, config: &Config, kind: Kind, tag: &str, name: &str) -
         Kind::Join if rng.one_in(20) => [&b"/join "[..], &garbage(rng, 10)].concat(),
         Kind::Nick if rng.one_in(20) => [&b"/nick "[..], &garbage(rng, 10)].concat(),
         Kind::Topic if rng.one_in(9) => [&b"/topic "[..], &garbage(rng, 10)].concat(),
-        _ => command(rng, kind, tag, name),
+        _ => command(rng, config, kind, tag, name),
     };
     if !is_long {
         line.truncate(max);
@@ -139,7 +139,7 @@ pub fn line(rng: &mut Rng, config: &Config, kind: Kind, tag: &str, name: &str) -
     line
 }
 
-fn command(rng: &mut Rng, kind: Kind, tag: &str, name: &str) -> Vec<u8> {
+fn command(rng: &mut Rng, config: &Config, kind: Kind, tag: &str, name: &str) -> Vec<u8> {
     let whom = if rng.one_in(9) { "nobody" } else { name };
     let text = match kind {
         Kind::Slash => format!("//{tag}"),
@@ -169,6 +169,8 @@ fn command(rng: &mut Rng, kind: Kind, tag: &str, name: &str) -> Vec<u8> {
         Kind::AskKey => "/key".into(),
         Kind::Key if rng.one_in(2) => "/key -".into(),
         Kind::Key => format!("/key {}", rng.pick(&KEYS)),
+        // Without memory, the oldest of it is forgotten, which nobody is told.
+        Kind::History if config.max_memory < 4 << 20 => "/help".into(),
         Kind::History => format!("/history {}", rng.pick(&["", "1", "7", "500", "0", "x"])),
         Kind::Stats => "/stats".into(),
         Kind::Pass => format!("/pass {}", rng.pick(&[PASSWORD, PASSWORD, "wrong"])),
@@ -229,7 +231,11 @@ pub fn garbage(rng: &mut Rng, most: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..rng.between(1, most) {
         match rng.below(6) {
-            0 => bytes.push(rng.next() as u8),
+            // None begins a character of its own: what letters and marks make a name is not for here.
+            0 => bytes.push(match rng.next() as u8 {
+                byte @ 0xC0..=0xF7 => byte & 0x7F,
+                byte => byte,
+            }),
             1 => bytes.extend("\u{1b}[31m".bytes()),
             2 => bytes.extend(
                 rng.pick(&["é", "\u{85}", "世", "\u{202e}", "\u{feff}", "🍺"])

@@ -43,14 +43,23 @@ pub fn draw_config(rng: &mut Rng) -> Config {
     let bare = rng.one_in(4);
     let slow = [Slow::Skip, Slow::Close, Slow::Wait][rng.weighted(&[45, 20, 35])];
     let paces = [(50, 200), (5, 10), (1_000, 3), (1, 1), (2_000, 1_000)];
+    let is_poor = rng.one_in(6);
+    let max_memory = match is_poor {
+        true => rng.pick(&[64 << 10, 96 << 10, 192 << 10]),
+        false => 64 << 20,
+    };
     let max_line = rng.pick(&[48, 64, 256, 1024, 4096]);
     let (rate, burst) = rng.pick(&paces);
     Config {
-        history: rng.pick(&[0, 0, 3, 20, 100]),
+        history: if is_poor {
+            0
+        } else {
+            rng.pick(&[0, 0, 3, 20, 100])
+        },
         password: rng.one_in(6).then(|| talk::PASSWORD.into()),
         admin_password: rng.one_in(2).then(|| talk::ADMIN_PASSWORD.into()),
         // What is kept of rooms that are no more has a limit, which is beyond so short lines.
-        records: max_line <= 256 && rng.one_in(2),
+        records: max_line <= 256 && !is_poor && rng.one_in(2),
         welcome: "Welcome to this chatroom!".into(),
         bare,
         max_clients: if rng.one_in(6) {
@@ -60,10 +69,13 @@ pub fn draw_config(rng: &mut Rng) -> Config {
         },
         max_per_ip: rng.one_in(5).then(|| rng.between(1, 3)),
         max_line,
-        backlog: rng.pick(&[4 << 10, 4 << 10, 6 << 10, 16 << 10, 64 << 10, 1 << 20]),
+        backlog: match is_poor {
+            true => rng.pick(&[64 << 10, 1 << 20]),
+            false => rng.pick(&[4 << 10, 4 << 10, 6 << 10, 16 << 10, 64 << 10, 1 << 20]),
+        },
         slow,
         slow_timeout: rng.pick(&[50, 1_000, 1_000, 30_000]),
-        max_memory: 64 << 20,
+        max_memory,
         pace: rng
             .one_in(3)
             .then_some(Pace { rate, burst })
@@ -74,7 +86,8 @@ pub fn draw_config(rng: &mut Rng) -> Config {
 }
 
 pub fn draw(rng: &mut Rng, config: &Config) -> Temper {
-    let is_crowd = rng.one_in(40);
+    let is_poor = config.max_memory < 4 << 20;
+    let is_crowd = !is_poor && rng.one_in(30);
     let people = if is_crowd {
         rng.pick(&[110, 250])
     } else {
@@ -103,8 +116,12 @@ pub fn draw(rng: &mut Rng, config: &Config) -> Temper {
             None if people <= 8 => rng.pick(&[30, 100, 1500]),
             _ => 100,
         },
-        slow: rng.pick(&[0, 20, 60]),
-        stuck: rng.pick(&[0, 0, 5, 20]),
+        slow: if is_poor { 60 } else { rng.pick(&[0, 20, 60]) },
+        stuck: if is_poor {
+            20
+        } else {
+            rng.pick(&[0, 0, 5, 20])
+        },
         quiet: rng.pick(&[200, 1_000, 4_000]),
         calm: rng.one_in(3),
         resets: !rng.one_in(3),

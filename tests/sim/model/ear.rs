@@ -70,6 +70,12 @@ impl Ear {
         })
     }
 
+    /// The line that was begun counts no more, nor what still comes of it.
+    pub fn lose_line(&mut self) {
+        self.dropping |= !self.partial.is_empty();
+        self.partial.clear();
+    }
+
     /// Whether a line that is too long is dealt with next.
     pub fn next_is_too_long(&mut self) -> bool {
         self.said.front() == Some(&None) && self.said.pop_front().is_some()

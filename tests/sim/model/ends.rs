@@ -3,6 +3,9 @@
 use super::people::Going;
 use super::*;
 
+/// With so much memory, nobody is refused for the want of it.
+const ENOUGH: usize = 4 << 20;
+
 impl Model {
     /// Why somebody cannot come in, if so.
     pub(super) fn refusal(&self, who: Who) -> Option<&'static str> {
@@ -26,9 +29,15 @@ impl Model {
     /// Somebody was not let in.
     pub(super) fn refused(&mut self, who: Who, why: &str) {
         self.met.refused += 1;
-        assert_eq!(self.refusal(who), Some(why), "client {who} was refused");
+        // What so many connections cost is the server's to know.
+        let is_for_memory = why == "no memory for one more" && self.config.max_memory < ENOUGH;
+        assert!(
+            is_for_memory || self.refusal(who) == Some(why),
+            "client {who} was refused: {why}"
+        );
         if !self.config.bare {
             let word = match why {
+                _ if is_for_memory => "*** the server has no memory for one more",
                 "the server is full" => "*** the server is full",
                 _ => "*** too many connections from your address",
             };
@@ -42,6 +51,7 @@ impl Model {
     pub(super) fn left(&mut self, who: Who, why: &str) {
         let is_abandoned = self.is_abandoned(who);
         let is_too_slow = self.may_be_too_slow(who);
+        let is_for_memory = self.is_for_memory(why);
         let person = &mut self.people[who];
         let dismissed = person.dismissed.take();
         let standing = person.standing;
@@ -73,6 +83,13 @@ impl Model {
                 person.is_cut = true;
                 is_too_slow
             }
+            _ if is_for_memory => {
+                self.people[who].is_cut = true;
+                if why.starts_with("too many lines of it wait") {
+                    self.forget_lines(who);
+                }
+                true
+            }
             "line too long" => self.config.bare && person.ear.next_is_too_long(),
             "the server is closing" => self.is_stopping,
             // Whatever else ends it, that is what the log says of one whose connection is no more.
@@ -86,6 +103,7 @@ impl Model {
                     || is_too_long
                     || is_stranger
                     || is_too_slow
+                    || self.is_short
                     || self.is_stopping;
                 person.must_be_heard_out = !has_other;
                 person.is_lost && (is_heard || has_other)
@@ -115,6 +133,7 @@ impl Model {
         let has_reason = match why {
             "it stopped reading" => self.has_stopped(who),
             "too slow" => self.may_be_too_slow(who),
+            _ if self.is_for_memory(why) => true,
             _ => self.people[who].is_lost,
         };
         assert!(has_reason, "client {who} is given up: {why}");
@@ -176,7 +195,7 @@ impl Model {
     pub(super) fn dropped(&mut self, who: Who) {
         self.live.retain(|&live| live != who);
         let person = &self.people[who];
-        if person.is_shut || person.is_lost {
+        if person.is_shut || person.is_lost || person.is_cut && self.is_short {
             return;
         }
         assert!(

@@ -7,8 +7,11 @@ mod commands;
 mod doors;
 pub mod ear;
 mod ends;
+mod listings;
+mod memory;
 mod pace;
 mod people;
+mod received;
 mod stream;
 pub mod words;
 
@@ -141,6 +144,7 @@ pub struct Met {
     pub rooms: u64,
     pub messages: u64,
     pub strangers: u64,
+    pub shortages: u64,
     pub most_people: usize,
 }
 
@@ -171,6 +175,8 @@ pub struct Model {
     clock: Clock,
     turn: u64,
     is_stopping: bool,
+    /// The memory was used up: whoever holds much of it may have to give some, with a word.
+    is_short: bool,
     /// How many connections are neither refused nor on the way out.
     open: usize,
     lines_in: u64,
@@ -205,6 +211,7 @@ impl Model {
             clock: Clock::default(),
             turn: 0,
             is_stopping: false,
+            is_short: false,
             open: 0,
             lines_in: 0,
             lines_out: 0,
@@ -312,6 +319,11 @@ impl Model {
 
     /// A line of the log: who it is about, and what.
     fn logged(&mut self, text: &str) {
+        if text.starts_with("the memory is used up") {
+            self.is_short = true;
+            self.met.shortages += 1;
+            return;
+        }
         let (origin, what) = text.split_once(' ').unwrap_or((text, ""));
         let (name, what) = match what.strip_prefix('(') {
             Some(rest) => rest.split_once(") ").unwrap_or(("", what)),
@@ -337,6 +349,8 @@ impl Model {
             assert!(is_next, "client {who} said no line that is too long");
             let max = self.config.max_line;
             self.tell(who, &format!("*** line too long: {max} bytes at most"));
+        } else if what == "loses the line it has begun" {
+            self.lose_line(who);
         } else if what == "gets more of a long answer" {
             self.list(who);
         } else if let Some(why) = what.strip_prefix("did not get all that was left for it: ") {
@@ -417,54 +431,6 @@ impl Model {
         }
     }
 
-    /// Somebody gets bytes.
-    fn receive(&mut self, who: Who, bytes: &[u8]) {
-        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
-            let rest = &mut self.people[who].stream.rest;
-            if !piece.ends_with(b"\n") {
-                rest.extend_from_slice(piece);
-            } else if rest.is_empty() {
-                self.receive_line(who, piece);
-            } else {
-                let mut line = std::mem::take(rest);
-                line.extend_from_slice(piece);
-                self.receive_line(who, &line);
-            }
-        }
-    }
-
-    fn receive_line(&mut self, who: Who, line: &[u8]) {
-        self.met.received += 1;
-        let stream = &mut self.people[who].stream;
-        if stream.get(line, &self.lines, &mut self.messages) {
-            return;
-        }
-        if let Some(count) = gap(line).filter(|_| !self.config.bare) {
-            return self.gap(who, count);
-        }
-        let next = stream.describe_next(&self.lines);
-        panic!("client {who} got {}, but next is {next}", show(line));
-    }
-
-    /// It is told that it missed so many lines.
-    fn gap(&mut self, who: Who, count: u64) {
-        self.met.skipped += count;
-        let stream = &mut self.people[who].stream;
-        let skipped = match stream.skip(count, &mut self.messages) {
-            Ok(skipped) if count > 0 => skipped,
-            Ok(_) => panic!("client {who} was told of a gap of nothing"),
-            Err(complaint) => panic!("client {who} was told of {count} lines skipped; {complaint}"),
-        };
-        for (room, line) in skipped {
-            if let Err(complaint) = self.may_miss(who, room, line) {
-                panic!(
-                    "client {who} missed {}: {complaint}",
-                    show(self.lines.get(line))
-                );
-            }
-        }
-    }
-
     /// Takes stock at the end of a turn.
     pub fn end_turn(&mut self) {
         self.take_stock();
@@ -482,52 +448,6 @@ impl Model {
     pub fn take_records(&mut self) -> String {
         std::mem::take(&mut self.records)
     }
-
-    /// With everything quiet: whoever is there has everything, and all that was said was heard.
-    pub fn check_quiet(&mut self, who: Who) {
-        let rests = self.config.unterminated.is_some();
-        let person = &mut self.people[who];
-        person.stream.pass_messages(&mut self.messages);
-        let rests = rests && person.standing == Standing::In;
-        match person.standing {
-            Standing::AtTheDoor | Standing::In => {}
-            _ => panic!("when all was quiet, client {who} was still there"),
-        }
-        assert!(
-            !person.is_lost,
-            "client {who} was reset, but is still there"
-        );
-        assert!(
-            person.ear.is_empty(rests) && !person.ear.has_ended,
-            "when all was quiet, client {who} had not been heard: {:?}",
-            person.ear
-        );
-        assert!(person.listing.is_none(), "client {who} was not told all");
-        assert!(
-            person.stream.is_empty(),
-            "when all was quiet, client {who} lacked {}",
-            person.stream.describe_next(&self.lines)
-        );
-    }
-
-    /// With everything quiet, but not for somebody who does not read: they are heard all the same, unless they leave too
-    /// many answers unread.
-    pub fn check_stuck(&self, who: Who) {
-        let person = &self.people[who];
-        let has_answers = person.stream.answers().1 > limits::PAGE || person.listing.is_some();
-        assert!(
-            has_answers || person.standing != Standing::In || person.ear.is_empty(false),
-            "client {who}, who does not read, was not heard: {:?}",
-            person.ear
-        );
-    }
-}
-
-/// The number in the line that tells of a gap.
-fn gap(line: &[u8]) -> Option<u64> {
-    let rest = line.strip_prefix(b"*** ")?;
-    let number = rest.strip_suffix(b" lines skipped: your connection fell behind\n")?;
-    std::str::from_utf8(number).ok()?.parse().ok()
 }
 
 /// A line for people, not too long.

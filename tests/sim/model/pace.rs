@@ -144,7 +144,8 @@ impl Model {
             _ => {}
         }
         hold.is_blurred = tally.is_crowded;
-        hold.must = tally.must.filter(|_| !has_expired && !tally.is_crowded);
+        let is_sure = !has_expired && !tally.is_crowded && !self.is_short;
+        hold.must = tally.must.filter(|_| is_sure);
         if hold.since.is_some() || hold.must.is_some() || hold.is_blurred {
             self.waiting.push(room);
         }
@@ -239,7 +240,7 @@ impl Model {
     /// Whether a reader may miss a line: it did not have everything, and the line lies too far back.
     pub(super) fn may_miss(&self, who: Who, room: RoomNo, line: LineNo) -> Result<(), String> {
         let stream = &self.people[who].stream;
-        if stream.is_crowded() {
+        if stream.is_crowded() || self.is_short {
             return Ok(());
         }
         if !stream.is_behind {
