@@ -24,17 +24,17 @@
 //! | module | owns | never |
 //! | --- | --- | --- |
 //! | [`limits`] | the limits that no option sets | |
+//! | [`memory`] | how much memory is held | by whom |
+//! | [`faults`] | mistakes to be found by the tests, in a build of their own | |
 //! | [`chat`] | the rules: people, names, rooms; commands in, events out | bytes, sockets, clocks |
 //! | [`wire`] | lines out of bytes, dialects, what may reach a terminal | sockets, rooms |
 //! | [`fanout`] | room logs, cursors, queues: what is still to be written to whom | sockets |
-//! | [`memory`] | how much memory is held | by whom |
 //! | [`pace`] | how fast somebody may speak | who |
 //! | [`connection`] | one stream: fill, write, how it ends | who else there is |
 //! | [`hub`] | all connections, and the turn that joins the parts above | mio |
-//! | [`transcript`] | the file that keeps what was said in public | rooms, people |
-//! | [`address`], [`listen`], [`system`], [`logger`] | where to listen, the sockets for it, the file limit, the log | the chat |
-//! | [`faults`] | mistakes to be found by the tests, in a build of their own | |
 //! | [`sink`], [`clock`] | writing without waiting to what others share, the local time | |
+//! | [`address`], [`listen`], [`system`], [`logger`] | where to listen, the sockets for it, the file limit, the log | the chat |
+//! | [`transcript`] | the file that keeps what was said in public | rooms, people |
 //! | [`server`] | the server's event loop: poll, listeners, signals, clock | rules |
 //! | [`client`] | the client's own small loop over standard input and a socket | the server's parts but for [`wire`] |
 //! | [`cli`] | the command line, exit codes | |

@@ -19,8 +19,11 @@ pub const TURN: usize = 128 << 10;
 pub const TURN_SHARE: usize = 4;
 /// The part of the memory's ceiling that one turn may add, be it by publishing or by what it keeps of its reads.
 pub const TURN_PART: usize = 64;
-/// When the ceiling is passed, this part of it is freed, so that there is room for more than the next line.
+/// When the ceiling is passed, this part of what can be given back is freed, so that there is room for more than the
+/// next line.
 pub const RELIEF: usize = 8;
+/// The part of the ceiling that is left for what is queued and kept, however many connections and rooms there are.
+pub const LEFT: usize = 4;
 /// The part that comes on top of what is held, for the gaps between it: measured with glibc, a thousand rooms, half
 /// lines and readers that have stopped.
 pub const GAPS: usize = 4;

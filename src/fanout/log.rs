@@ -8,6 +8,8 @@ use std::io::IoSlice;
 
 /// The first capacity of a chunk: a few lines of talk.
 const SMALLEST: usize = 256;
+/// Places in the table of chunks that an empty log keeps: as many as the first chunk takes.
+const PLACES: usize = 4;
 
 /// A place in a log. Both numbers count from the log's beginning and only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -188,6 +190,9 @@ impl Log {
     pub fn drop_oldest(&mut self) {
         if let Some(chunk) = self.chunks.pop_front() {
             self.own -= block(chunk.bytes.capacity());
+            if self.chunks.is_empty() {
+                return self.clear();
+            }
             self.count();
         }
     }
@@ -195,6 +200,8 @@ impl Log {
     /// Drops everything: nobody is behind.
     pub fn clear(&mut self) {
         self.chunks.clear();
+        // What an empty log holds, nobody could give back.
+        self.chunks.shrink_to(PLACES);
         self.own = 0;
         self.count();
     }
@@ -261,6 +268,30 @@ mod tests {
                     log.len()
                 );
             }
+        }
+    }
+
+    #[test]
+    fn an_empty_log_holds_no_more_than_after_its_first_line() {
+        let fill = |log: &mut Log, lines| {
+            for _ in 0..lines {
+                log.append(512, |bytes| {
+                    bytes.extend([[b'x'; 511].as_slice(), b"\n"].concat())
+                });
+            }
+        };
+        for is_shed in [false, true] {
+            let mut log = Log::new(512, &Meter::default());
+            fill(&mut log, 1);
+            log.clear();
+            let least = log.memory();
+            fill(&mut log, 1_000);
+            match is_shed {
+                true => (0..1_000).for_each(|_| log.drop_oldest()),
+                false => log.clear(),
+            }
+            log.check_invariants();
+            assert_eq!(log.memory(), least);
         }
     }
 }

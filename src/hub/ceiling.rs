@@ -39,23 +39,28 @@ impl<S: Stream> Hub<S> {
         connections + self.post.fanout.tables() + self.chat.tables()
     }
 
-    /// Whether one more would cost what the others need.
+    /// Whether one more would cost what the others need. Tables never shrink: a place in them that somebody has left
+    /// is free again.
     pub(super) fn is_crowded(&self) -> bool {
-        self.tables() > self.config.max_memory / 2
+        let each = self.tables() / self.connections.capacity().max(1);
+        each * self.connections.len() > self.config.max_memory / 2
     }
 
     /// Has memory given back if there is more than may be: so much that it is not at once too much again.
     pub(super) fn relieve(&mut self) {
-        let most = self.config.max_memory;
+        let (most, fixed) = (self.config.max_memory, self.tables());
+        // Else everybody would be seen out, over and over, for the price of rooms that stay.
+        let most = most.max(fixed + most / limits::LEFT);
+        let movable = most - fixed;
         if self.memory() <= most {
-            self.is_short &= self.memory() > most / 2;
+            self.is_short &= self.memory() > fixed + movable / 2;
             return;
         }
         if !std::mem::replace(&mut self.is_short, true) {
             log::warn!("the memory is used up ({most} bytes): whoever holds the most gives first");
         }
         let mut holders = self.holders();
-        while self.memory() > most - most / limits::RELIEF
+        while self.memory() > most - movable / limits::RELIEF
             && let Some((_, holder)) = holders.pop()
         {
             let left = self.give(holder);
@@ -114,6 +119,9 @@ impl<S: Stream> Hub<S> {
     /// seen out, who knows then what became of them.
     fn lose_input(&mut self, id: Id) {
         let connection = &mut self.connections[id as usize];
+        if connection.phase != Phase::Open {
+            return;
+        }
         let mut input = connection.take_input();
         if self.config.bare || !input.unread.is_empty() || input.listing.is_some() {
             if !self.config.bare {
@@ -122,9 +130,181 @@ impl<S: Stream> Hub<S> {
             self.end(id, Why::TooMuchSent);
             return;
         }
-        log::trace!("{} loses the line it has begun", connection.origin);
+        // Not again of whom it was dropped before, and its end has not come.
+        let is_dropped = input.decoder.is_partial();
         input.decoder.drop_line();
         connection.put_input(input, &self.inputs);
-        self.post.tell(id, Notice::LineDropped);
+        if is_dropped {
+            log::trace!("{} loses the line it has begun", connection.origin);
+            self.post.tell(id, Notice::LineDropped);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+    use std::io::{self, ErrorKind, Read, Write};
+    use std::rc::Rc;
+
+    /// What somebody has sent, and what they were told; they take everything.
+    #[derive(Debug, Default)]
+    struct Peer {
+        sent: Vec<u8>,
+        told: Vec<u8>,
+        has_gone: bool,
+    }
+
+    #[derive(Clone, Debug, Default)]
+    struct Wire(Rc<RefCell<Peer>>);
+
+    impl Read for Wire {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let mut peer = self.0.borrow_mut();
+            if peer.sent.is_empty() && !peer.has_gone {
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            let length = peer.sent.len().min(buffer.len());
+            buffer[..length].copy_from_slice(&peer.sent[..length]);
+            peer.sent.drain(..length);
+            Ok(length)
+        }
+    }
+
+    impl Write for Wire {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.borrow_mut().told.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Stream for Wire {
+        fn shutdown_write(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Wire {
+        fn send(&self, hub: &mut Hub<Self>, id: Id, text: &str) {
+            self.0.borrow_mut().sent.extend_from_slice(text.as_bytes());
+            hub.readable(id, false);
+        }
+
+        fn say(&self, hub: &mut Hub<Self>, id: Id, text: &str) {
+            self.send(hub, id, text);
+            settle(hub);
+        }
+
+        fn told(&self) -> String {
+            let told = std::mem::take(&mut self.0.borrow_mut().told);
+            String::from_utf8(told).expect("UTF-8")
+        }
+    }
+
+    /// With the smallest ceiling, and nothing else that limits anybody.
+    fn hub() -> Hub<Wire> {
+        Hub::new(Config {
+            welcome: "welcome".into(),
+            bare: false,
+            max_clients: usize::MAX,
+            max_per_ip: None,
+            max_line: 4_096,
+            backlog: 1 << 20,
+            slow: Slow::Skip,
+            slow_timeout: 30_000,
+            max_memory: limits::MIN_MEMORY,
+            pace: None,
+            unterminated: None,
+            hide_addresses: true,
+            history: 0,
+            password: None,
+            admin_password: None,
+            records: false,
+        })
+    }
+
+    /// Turns until there is nothing more to do.
+    fn settle(hub: &mut Hub<Wire>) {
+        for _ in 0..1_000 {
+            hub.turn(0);
+            if !hub.is_busy() {
+                return hub.check_invariants();
+            }
+        }
+        panic!("it never rests");
+    }
+
+    /// Lets people in until somebody is refused, who is not among them.
+    fn fill(hub: &mut Hub<Wire>) -> Vec<(Id, Wire)> {
+        let mut people = Vec::new();
+        loop {
+            let wire = Wire::default();
+            let number = people.len() as u32;
+            let id = hub.accept(wire.clone(), Origin::Unix { number, own: false }, 0);
+            hub.turn(0);
+            if wire.told().contains("no memory for one more") {
+                return people;
+            }
+            people.push((id, wire));
+            assert!(people.len() < 100_000, "nobody is refused");
+        }
+    }
+
+    #[test]
+    fn a_place_is_free_again_when_somebody_has_left() {
+        let mut hub = hub();
+        let people = fill(&mut hub);
+        for (id, wire) in &people {
+            wire.0.borrow_mut().has_gone = true;
+            hub.readable(*id, true);
+        }
+        settle(&mut hub);
+        assert!(hub.is_empty());
+        assert!(fill(&mut hub).len() >= people.len());
+        assert!(hub.tables() <= hub.config.max_memory);
+    }
+
+    #[test]
+    fn the_price_of_people_and_rooms_costs_nobody_a_line() {
+        let mut hub = hub();
+        let people = fill(&mut hub);
+        for (number, (id, wire)) in people.iter().enumerate() {
+            wire.send(&mut hub, *id, &format!("/join r{number}\n"));
+        }
+        settle(&mut hub);
+        assert!(hub.tables() > hub.config.max_memory, "there are many rooms");
+        let (id, wire) = &people[0];
+        wire.told();
+        wire.say(&mut hub, *id, "/ping a line in");
+        wire.say(&mut hub, *id, " two parts\n");
+        assert_eq!(wire.told(), "*** pong a line in two parts\n");
+    }
+
+    #[test]
+    fn whoever_has_to_say_a_line_again_is_told_so_once() {
+        let mut hub = hub();
+        let wire = Wire::default();
+        let id = hub.accept(
+            wire.clone(),
+            Origin::Unix {
+                number: 1,
+                own: false,
+            },
+            0,
+        );
+        wire.say(&mut hub, id, "half a line");
+        wire.told();
+        for _ in 0..3 {
+            hub.give(Holder::Input(id));
+            settle(&mut hub);
+        }
+        assert_eq!(wire.told().matches("say it again").count(), 1);
+        wire.say(&mut hub, id, ", the rest\n/ping\n");
+        assert_eq!(wire.told(), "*** pong\n");
     }
 }

@@ -254,6 +254,8 @@ impl Server {
         let now = self.now();
         self.stop_at = Some(now + limits::STOP);
         self.doors.clear();
+        // Nobody is let in any more: a rest from it would end unseen, and the loop with it never rest.
+        self.intake = Intake::default();
         self.hub.stop(now);
         false
     }

@@ -12,8 +12,10 @@ const SSH: &[u8] = b"SSH-2.0-";
 const HTTP: &[u8] = b"HTTP/0.0";
 /// The longest word that can be a request's method.
 const METHOD: usize = 20;
-/// A word in capitals, and behind it so much without a blank, is the beginning of a request.
+/// A word in capitals, and behind it a path of so much without a blank, is the beginning of a request.
 const TARGET: usize = 256;
+/// The most digits that a number of Redis has.
+const DIGITS: usize = 20;
 
 /// A protocol that is not spoken here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,8 +101,9 @@ fn is_request(line: &[u8]) -> Option<bool> {
     let rest = &line[method + 1..];
     let target = rest.iter().take_while(|b| b.is_ascii_graphic()).count();
     match rest.get(target) {
-        // Also where more follows: how the line is cut makes no difference.
-        _ if target > TARGET => return Some(true),
+        // Also where more follows: how the line is cut makes no difference. Whoever shows somebody a long address writes
+        // its host too.
+        _ if target > TARGET && rest[0] == b'/' => return Some(true),
         None => return None,
         Some(b' ') if target > 0 => {}
         Some(_) => return Some(false),
@@ -120,6 +123,9 @@ fn is_array(line: &[u8]) -> Option<bool> {
         return Some(false);
     }
     let digits = line[1..].iter().take_while(|b| b.is_ascii_digit()).count();
+    if digits > DIGITS {
+        return Some(false);
+    }
     line.get(1 + digits)
         .map(|&b| b == b'\r' && digits > 0 || b == 0)
 }
@@ -137,6 +143,10 @@ mod tests {
         }
         let long = format!("GET /{}", "x".repeat(TARGET));
         let longer = format!("{long} and more\n");
+        let shown = format!("FYI https://example.org{}", &long[4..]);
+        let asked = format!("{shown} HTTP/1.1\r\n");
+        let number = format!("*{}", "7".repeat(DIGITS));
+        let numbers = format!("{number}7");
         for (line, expected) in [
             is(&b"\x16\x03\x01\x02\0\x01\0\x01"[..], Stranger::Tls),
             is(b"\x16\x03", Stranger::Tls),
@@ -155,6 +165,11 @@ mod tests {
             is(b"CONNECT example.org:443 HTTP/1.1\r\n", Stranger::Http),
             is(long.as_bytes(), Stranger::Http),
             is(longer.as_bytes(), Stranger::Http),
+            (shown.as_bytes(), Verdict::Unsure),
+            (&[shown.as_bytes(), b"\n"].concat(), Verdict::Chat),
+            is(asked.as_bytes(), Stranger::Http),
+            (number.as_bytes(), Verdict::Unsure),
+            (numbers.as_bytes(), Verdict::Chat),
             unsure(b"G"),
             unsure(b"GET "),
             unsure(b"GET /"),

@@ -104,7 +104,8 @@ fn stranger(first: &[u8]) -> Option<&'static str> {
     let text: String = first.iter().map(|&byte| char::from(byte)).collect();
     let is_array = |rest: &str| {
         let end = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-        end.starts_with('\0') || end.starts_with('\r') && end.len() < rest.len()
+        let digits = rest.len() - end.len();
+        digits <= 20 && (end.starts_with('\0') || end.starts_with('\r') && digits > 0)
     };
     if text.starts_with("\x16\x03") {
         Some("TLS")
@@ -127,7 +128,7 @@ fn is_request(text: &str) -> bool {
     let target = rest.chars().take_while(char::is_ascii_graphic).count();
     let version = rest[target..].strip_prefix(" HTTP/").map(str::as_bytes);
     let is_version = |version: &[u8]| matches!(version, [a, b'.', b, b'\r' | b'\n', ..] if a.is_ascii_digit() && b.is_ascii_digit());
-    let is_long = target > 256;
+    let is_long = target > 256 && rest.starts_with('/');
     is_method && target > 0 && (is_long || version.is_some_and(is_version))
 }
 
