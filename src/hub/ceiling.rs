@@ -114,6 +114,10 @@ impl<S: Stream> Hub<S> {
     /// seen out, who knows then what became of them.
     fn lose_input(&mut self, id: Id) {
         let connection = &mut self.connections[id as usize];
+        if connection.phase != Phase::Open {
+            // It was seen out for its queue, and has no more input.
+            return;
+        }
         let mut input = connection.take_input();
         if self.config.bare || !input.unread.is_empty() || input.listing.is_some() {
             if !self.config.bare {
