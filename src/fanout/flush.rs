@@ -129,6 +129,10 @@ impl Fanout {
                     slices[filled] = IoSlice::new(&bytes[*written..]);
                     filled += 1;
                 }
+                Segment::Line { line, written } => {
+                    slices[filled] = IoSlice::new(&line.bytes[*written..]);
+                    filled += 1;
+                }
                 Segment::Range { feed, from, to } => {
                     let log = &self.feeds[*feed as usize].log;
                     if from.at < log.start().at {
@@ -174,6 +178,12 @@ impl Fanout {
                     answered = if *is_reply { taken } else { 0 };
                     n -= taken;
                     *written == bytes.len()
+                }
+                Some(Segment::Line { line, written }) => {
+                    let taken = n.min(line.bytes.len() - *written);
+                    *written += taken;
+                    n -= taken;
+                    *written == line.bytes.len()
                 }
                 Some(Segment::Range { feed, from, to }) => {
                     let feed_id = *feed;
@@ -236,7 +246,7 @@ impl Fanout {
                     feed.ranges -= 1;
                     touch(feed, feed_id, &mut self.touched);
                 }
-                Some(Segment::Bytes { .. }) => break,
+                Some(Segment::Bytes { .. } | Segment::Line { .. }) => break,
                 None => {
                     reader.queue = None;
                     break;
@@ -259,7 +269,11 @@ impl Fanout {
             self.skipped += missed;
             match self.settings.gap {
                 Some(_) if planted(Fault::GapNotTold) => {}
-                Some(gap) => queue(reader, &self.meter).push_front(gap(missed), 0),
+                Some(gap) => queue(reader, &self.meter).push_front(Segment::Bytes {
+                    bytes: gap(missed),
+                    written: 0,
+                    is_reply: false,
+                }),
                 None => give_up(reader, id, &mut self.too_slow),
             }
         }

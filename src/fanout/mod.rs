@@ -23,10 +23,11 @@ use crate::faults::{Fault, planted};
 use crate::limits::{self, Millis};
 use crate::memory::{Meter, block};
 use log::{Cursor, Log};
-use queue::{FeedId, Queue, Segment};
+use queue::{FeedId, Line, Queue, Segment};
 use slab::Slab;
 use std::io::IoSlice;
 use std::num::NonZeroU32;
+use std::rc::{Rc, Weak};
 
 /// Names a reader; the caller chooses the numbers, small ones first.
 pub type ReaderId = u32;
@@ -117,6 +118,8 @@ struct Feed {
     trailing: Vec<ReaderId>,
     /// Ranges of this log in all queues.
     ranges: usize,
+    /// The line that somebody was last left in the middle of, while anybody is.
+    unfinished: Weak<Line>,
     /// What its members say waits.
     held: Option<Hold>,
     /// Gone as soon as nothing of it is to be written any more.
@@ -175,6 +178,7 @@ impl Fanout {
             members: Vec::new(),
             trailing: Vec::new(),
             ranges: 0,
+            unfinished: Weak::new(),
             held: None,
             is_closed: false,
             dirty: false,
@@ -313,20 +317,29 @@ impl Fanout {
         self.unseat(id);
         let queue = reader(&mut self.readers, id).queue.as_ref();
         let unfinished = match queue.and_then(|queue| queue.front()) {
+            Some(Segment::Line { line, written }) => Some(Segment::Line {
+                line: Rc::clone(line),
+                written: *written,
+            }),
             Some(Segment::Bytes { bytes, written, .. })
                 if *written > 0 && bytes[*written - 1] != b'\n' =>
             {
                 // With the last byte that is written: who is cut off once more must be seen to be inside a line.
                 let rest = &bytes[*written - 1..];
-                rest[..memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1)].to_vec()
+                let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+                Some(Segment::Bytes {
+                    bytes: rest[..end].to_vec(),
+                    written: 1,
+                    is_reply: false,
+                })
             }
-            _ => Vec::new(),
+            _ => None,
         };
         self.drop_queue(id);
         self.forgive(id);
-        if !unfinished.is_empty() {
+        if let Some(unfinished) = unfinished {
             let reader = reader(&mut self.readers, id);
-            self::queue(reader, &self.meter).push_front(unfinished, 1);
+            self::queue(reader, &self.meter).push_front(unfinished);
             mark_due(reader, id, &mut self.due);
         }
     }

@@ -5,6 +5,7 @@
 use super::log::Cursor;
 use crate::memory::{Held, Meter, block};
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 /// Names a feed: a log with its readers.
 pub type FeedId = u32;
@@ -17,9 +18,11 @@ pub enum Segment {
     Bytes {
         bytes: Vec<u8>,
         written: usize,
-        /// An answer or the like, not the copy of a line nor the word of a gap.
+        /// An answer or the like, not the rest of a line nor the word of a gap.
         is_reply: bool,
     },
+    /// A line that its log may drop, of which some is written. Only a queue's first segment is one.
+    Line { line: Rc<Line>, written: usize },
     /// Lines of a feed's log. Only a queue's first segment may begin inside a line.
     Range {
         feed: FeedId,
@@ -28,6 +31,33 @@ pub enum Segment {
     },
     /// So many lines that the reader is told it missed.
     Lost { lines: u64 },
+}
+
+/// A line that readers were in the middle of when its log dropped it: one copy for all of them.
+#[derive(Debug)]
+pub struct Line {
+    pub bytes: Box<[u8]>,
+    /// Where it ended in its log.
+    pub end: Cursor,
+    held: Held,
+}
+
+impl Line {
+    /// A copy of a line that ends at `end`, whose memory is counted by `meter`.
+    pub fn new(bytes: &[u8], end: Cursor, meter: &Meter) -> Self {
+        let mut held = meter.hold();
+        held.set(block(size_of::<Self>() + 2 * size_of::<usize>()) + block(bytes.len()));
+        Self {
+            bytes: bytes.into(),
+            end,
+            held,
+        }
+    }
+
+    /// Bytes of memory held.
+    pub fn memory(&self) -> usize {
+        self.held.bytes()
+    }
 }
 
 /// Segments, first to be written first. A reader that only listens and keeps up has no queue at all.
@@ -94,13 +124,8 @@ impl Queue {
         self.count();
     }
 
-    /// Puts bytes that are no reply before everything else; some of them may be written already.
-    pub fn push_front(&mut self, bytes: Vec<u8>, written: usize) {
-        let segment = Segment::Bytes {
-            bytes,
-            written,
-            is_reply: false,
-        };
+    /// Puts something that is no reply before everything else; some of it may be written already.
+    pub fn push_front(&mut self, segment: Segment) {
         self.own += segment.memory();
         self.segments.push_front(segment);
         self.count();
@@ -177,6 +202,10 @@ impl Queue {
                     assert!(index == 0 || *written == 0, "written out of turn");
                     replies += if *is_reply { bytes.len() - written } else { 0 };
                 }
+                Segment::Line { line, written } => {
+                    assert!(index == 0, "a line is finished out of turn");
+                    assert!((1..line.bytes.len()).contains(written));
+                }
                 Segment::Range { from, to, .. } => {
                     assert!(
                         from.at < to.at && from.line < to.line,
@@ -198,7 +227,8 @@ impl Segment {
     fn memory(&self) -> usize {
         match self {
             Self::Bytes { bytes, .. } => block(bytes.capacity()),
-            Self::Range { .. } | Self::Lost { .. } => 0,
+            // A line is counted once for all.
+            Self::Line { .. } | Self::Range { .. } | Self::Lost { .. } => 0,
         }
     }
 }

@@ -186,7 +186,7 @@ impl Fanout {
                     new.push_bytes(&bytes);
                     continue;
                 }
-                segment @ Segment::Bytes { .. } => {
+                segment @ (Segment::Bytes { .. } | Segment::Line { .. }) => {
                     new.push(segment);
                     continue;
                 }
@@ -216,15 +216,15 @@ impl Fanout {
         }
     }
 
-    /// Where a reader stands inside a line of a log, gives it a copy of that line, and moves it to
-    /// the next: the log may then go.
+    /// Where a reader stands inside a line of a log, gives it that line apart, and moves it to the next: the log may
+    /// then go.
     pub(super) fn finish_line(&mut self, id: ReaderId) {
         let reader = reader(&mut self.readers, id);
         let line = match reader.queue.as_mut().map(|queue| queue.front_mut()) {
             Some(Some(Segment::Range { feed, from, to })) => {
                 let feed_id = *feed;
                 let feed = &mut self.feeds[feed_id as usize];
-                let line = past_line(&feed.log, from);
+                let line = past_line(feed, from, &self.meter);
                 if line.is_some() && from.at == to.at {
                     feed.ranges -= 1;
                     touch(feed, feed_id, &mut self.touched);
@@ -236,12 +236,15 @@ impl Fanout {
             }
             None if reader.feed != NOWHERE => {
                 let feed = &mut self.feeds[reader.feed as usize];
-                past_line(&feed.log, &mut feed.members[reader.seat as usize].cursor)
+                let mut cursor = feed.members[reader.seat as usize].cursor;
+                let line = past_line(feed, &mut cursor, &self.meter);
+                feed.members[reader.seat as usize].cursor = cursor;
+                line
             }
             _ => None,
         };
-        if let Some((line, written)) = line {
-            queue(reader, &self.meter).push_front(line, written);
+        if let Some(line) = line {
+            queue(reader, &self.meter).push_front(line);
         }
     }
 
@@ -299,10 +302,14 @@ impl Settings {
     }
 }
 
-/// Moves `from` behind the line it is in; gives a copy of that line, and how much of it is written.
-fn past_line(log: &Log, from: &mut Cursor) -> Option<(Vec<u8>, usize)> {
-    let (line, written) = log.line_around(*from)?;
-    from.at += (line.len() - written) as u64;
+/// Moves `from` behind the line it is in; gives what is left of that line. Readers that stop do so at about the same
+/// place, so that many share one.
+fn past_line(feed: &mut Feed, from: &mut Cursor, meter: &Meter) -> Option<Segment> {
+    let (bytes, written) = feed.log.line_around(*from)?;
+    from.at += (bytes.len() - written) as u64;
     from.line += 1;
-    Some((line.to_vec(), written))
+    let known = feed.unfinished.upgrade().filter(|line| line.end == *from);
+    let line = known.unwrap_or_else(|| Rc::new(Line::new(bytes, *from, meter)));
+    feed.unfinished = Rc::downgrade(&line);
+    Some(Segment::Line { line, written })
 }

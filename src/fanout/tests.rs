@@ -420,6 +420,37 @@ fn what_is_shed_is_told_to_the_line() {
 }
 
 #[test]
+fn those_who_stop_in_the_same_line_share_it() {
+    let mut fanout = Fanout::new(settings(Slow::Skip));
+    let feed = fanout.open();
+    for id in 0..100 {
+        fanout.add(id);
+        fanout.join(id, feed);
+    }
+    fanout.publish(feed, None, 10_000, |out| {
+        out.resize(9_999, b'x');
+        out.push(b'\n');
+    });
+    fanout.flush(1, |id, _| 1 + id as usize);
+    fanout.shed(feed);
+    fanout.check_invariants();
+    assert!(fanout.memory() < 50_000, "{} bytes", fanout.memory());
+    for id in 0..100 {
+        fanout.unblock(id);
+    }
+    let mut rest = [0; 100];
+    fanout.flush(2, |id, slices| {
+        let length = slices.iter().map(|slice| slice.len()).sum();
+        rest[id as usize] += length;
+        length
+    });
+    for (id, rest) in rest.into_iter().enumerate() {
+        assert_eq!(rest, 10_000 - 1 - id);
+    }
+    fanout.check_invariants();
+}
+
+#[test]
 fn too_many_segments_become_one_gap() {
     let roomy = |slow| Settings {
         backlog: 1 << 20,

@@ -227,6 +227,5 @@ fn the_ceiling_holds_whatever_comes_together() {
         (CEILING * 9 / 10..=CEILING).contains(&told),
         "/stats: {told}"
     );
-    // With the gaps that the allocator leaves, which are larger on a machine that is busy.
-    assert!(most <= CEILING * 3 / 2, "{most}; /stats: {told}");
+    assert!(most <= CEILING * 11 / 10, "{most}; /stats: {told}");
 }
