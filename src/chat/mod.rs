@@ -278,11 +278,14 @@ impl Chat {
         rooms.map(|(id, room)| (id, room.history.memory()))
     }
 
-    /// Forgets the older half of what was said in a room. Gives the memory that is still held for the rest.
+    /// Forgets the older half of what was said in a room, if that is still there. Gives the memory that is still held
+    /// for the rest.
     pub fn forget_some(&mut self, room: RoomId) -> usize {
-        let history = &mut self.rooms.get_mut(room).history;
-        history.halve();
-        history.memory()
+        let Some(room) = self.rooms.find_mut(room) else {
+            return 0;
+        };
+        room.history.halve();
+        room.history.memory()
     }
 
     /// Bytes of memory held for what was said in rooms that are not there.

@@ -109,6 +109,11 @@ impl Rooms {
         &mut self.rooms[id as usize]
     }
 
+    /// A room, if it is there, to change.
+    pub fn find_mut(&mut self, id: RoomId) -> Option<&mut Room> {
+        self.rooms.get_mut(id as usize)
+    }
+
     /// All of them, in the order of their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (RoomId, &Room)> {
         self.rooms.iter().map(|(id, room)| (id as RoomId, room))

@@ -1338,3 +1338,16 @@ fn the_log_is_told_who_decides_about_others_and_who_goes_where() {
     check(0, "/quit", &["Alice: Quit"]);
     check(2, "/quit", &[": Quit"]);
 }
+
+#[test]
+fn a_room_that_is_gone_has_nothing_to_forget() {
+    let mut world = World::with(&["alice"]);
+    world.say(0, "/join den");
+    world.say(0, "hello");
+    let (den, held) = world.chat.histories().max().expect("there are rooms");
+    assert!(held > 0);
+    assert!(world.chat.forget_some(den) < held);
+    world.depart(0);
+    assert_eq!(world.chat.forget_some(den), 0);
+    assert_eq!(world.chat.memory(), 0);
+}

@@ -120,6 +120,7 @@ impl<S: Stream> Hub<S> {
     fn lose_input(&mut self, id: Id) {
         let connection = &mut self.connections[id as usize];
         if connection.phase != Phase::Open {
+            // It was seen out for its queue, and has no more input.
             return;
         }
         let mut input = connection.take_input();

@@ -197,6 +197,7 @@ impl<S: Stream> Hub<S> {
             self.post.relay(LOBBY_ID, id, line);
             return None;
         }
+        let was_outside = self.config.password.is_some() && self.chat.is_visitor(id);
         self.lines_in += 1;
         self.spend(id, 1);
         let moment = self.moment();
@@ -212,6 +213,10 @@ impl<S: Stream> Hub<S> {
         };
         let listing = chat.command(id, command, moment, &mut |event| post.deliver(event));
         self.see_to_dismissed();
+        if was_outside && self.chat.known(id).is_some() {
+            // It has said the password in time.
+            self.timers.clear(id);
+        }
         self.report();
         listing
     }

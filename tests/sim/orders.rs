@@ -197,3 +197,18 @@ fn a_close_in_the_middle_of_the_fan_out_is_anybodys() {
         }
     }
 }
+
+#[test]
+fn whoever_is_in_has_no_deadline_at_the_door() {
+    let mut stage = Stage::new(Config {
+        password: Some("sesame".into()),
+        ..stage::config()
+    });
+    connect(&mut stage, false);
+    stage.turn();
+    assert!(stage.next_deadline().is_some());
+    stage.arrive(0, b"/pass sesame\n");
+    stage.tell(0, false);
+    stage.turn();
+    assert_eq!(stage.next_deadline(), None);
+}

@@ -2,7 +2,7 @@
 
 use crate::model::Met;
 use crate::world::{Plan, World};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 use std::time::{Duration, Instant};
@@ -20,6 +20,8 @@ pub struct Failure {
 thread_local! {
     /// A panic is expected, and told in other words.
     static MUTED: Cell<bool> = const { Cell::new(false) };
+    /// Where it was.
+    static PLACE: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
 /// Keeps the panics of muted threads from being printed.
@@ -29,8 +31,10 @@ fn install_hook() {
         let usual = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             if !MUTED.get() {
-                usual(info);
+                return usual(info);
             }
+            let place = info.location().map(ToString::to_string);
+            PLACE.set(place.unwrap_or_default());
         }));
     });
 }
@@ -50,6 +54,7 @@ pub fn run(plan: &Plan) -> Result<Met, Failure> {
                 .cloned()
                 .or_else(|| panic.downcast_ref::<&str>().map(|text| text.to_string()))
                 .unwrap_or_default();
+            let complaint = format!("{}: {complaint}", PLACE.take());
             let mut tail = format!("{:?}\n{:?}\n", world.config, world.temper);
             for (event, happening) in &world.tail {
                 tail += &format!("  {event}: {happening:?}\n");
