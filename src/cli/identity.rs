@@ -1,42 +1,15 @@
 //! The options that say who one is, and the passwords in files, which the server has too.
 
-use super::option;
+use super::options::file;
 use crate::client::Password;
 use crate::wire::clean::is_control;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{ArgMatches, Command};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
 
-const PASSWORD_FILE: &str = "password-file";
+pub(super) const PASSWORD_FILE: &str = "password-file";
 const OPTIONS: [&str; 3] = ["nick", "room", PASSWORD_FILE];
-
-/// Adds the options to `snug connect`.
-pub(super) fn add_to(connect: Command) -> Command {
-    let nick = "Be called NAME, also after a reconnect; where it is taken, NAME_ until it is free";
-    let room = "Go to this room, also after a reconnect";
-    let file = "Its first line is the password that the server asks for";
-    connect
-        .arg(named("nick", 'n', "NAME", "SNUG_NICK", nick))
-        .arg(named("room", 'r', "ROOM", "SNUG_ROOM", room))
-        .arg(
-            option(PASSWORD_FILE, "FILE", "SNUG_PASSWORD_FILE", file)
-                .value_parser(value_parser!(PathBuf)),
-        )
-}
-
-fn named(
-    name: &'static str,
-    short: char,
-    value: &'static str,
-    env: &'static str,
-    help: &'static str,
-) -> Arg {
-    option(name, value, env, help)
-        .short(short)
-        .value_parser(word)
-}
 
 /// Whether `snug connect` says who one is. On a bus there is nobody to say it to: to ask for that is an error,
 /// but a name that waits in the environment for the next chat is left there.
@@ -54,9 +27,8 @@ pub(super) fn is_given(connect: &mut Command, args: &ArgMatches) -> Result<bool,
 
 /// The password that the client says.
 pub(super) fn client_password(args: &ArgMatches) -> Result<Option<Password>, String> {
-    let warn = |text: String| super::say(&text);
-    let text = password(args, PASSWORD_FILE, warn)?;
-    let file = args.get_one::<PathBuf>(PASSWORD_FILE);
+    let text = password(args, PASSWORD_FILE, &|text| super::say(&text))?;
+    let file = file(args, PASSWORD_FILE);
     Ok(text.zip(file).map(|(text, file)| Password {
         text,
         file: file.display().to_string(),
@@ -67,9 +39,9 @@ pub(super) fn client_password(args: &ArgMatches) -> Result<Option<Password>, Str
 pub(super) fn password(
     args: &ArgMatches,
     option: &str,
-    warn: impl FnOnce(String),
+    warn: &dyn Fn(&str),
 ) -> Result<Option<String>, String> {
-    let Some(path) = args.get_one::<PathBuf>(option) else {
+    let Some(path) = file(args, option) else {
         return Ok(None);
     };
     let shown = path.display();
@@ -88,29 +60,17 @@ pub(super) fn password(
     }
     let mode = std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode());
     if mode & 0o077 != 0 {
-        warn(format!(
+        warn(&format!(
             "others can read the password in {shown}; keep it yours with: chmod 600 {shown}"
         ));
     }
     Ok(Some(password.into()))
 }
 
-/// Takes a name or a room. Whether it is a good one is the server's to say; here it must only be something
-/// that a line can hold, and one word: what follows it would be taken for a room's key.
-fn word(text: &str) -> Result<String, String> {
-    let is_blank = |c: char| c.is_whitespace() || is_control(c);
-    match text {
-        "" => Err("it cannot be empty".into()),
-        _ if text.contains(is_blank) => {
-            Err("it must be one word, without blanks and control characters".into())
-        }
-        _ => Ok(text.into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Arg;
 
     /// What `snug connect ARGS` makes of its identity.
     fn given(args: &[&str]) -> Result<bool, ErrorKind> {
