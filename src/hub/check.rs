@@ -8,6 +8,7 @@ impl<S: Stream> Hub<S> {
         self.post.fanout.check_invariants();
         self.chat.check_invariants();
         self.timers.check_invariants();
+        self.rests.check_invariants();
         self.pauses.check_invariants();
         self.check_counts();
         self.check_lists();

@@ -22,6 +22,7 @@ impl<S: Stream> Hub<S> {
             return;
         }
         connection.phase = Phase::Draining { linger: true };
+        self.rests.clear(id);
         if self.pauses.clear(id) {
             connection.listed = false;
         }

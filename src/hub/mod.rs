@@ -74,6 +74,8 @@ pub struct Hub<S> {
     chat: Chat,
     post: Post,
     timers: Timers,
+    /// When a line without an end has rested long enough.
+    rests: Timers,
     /// When those are heard again who have said more than their pace allows.
     pauses: Timers,
     /// To be read, in order of arrival.
@@ -127,6 +129,7 @@ impl<S: Stream> Hub<S> {
             chat,
             post: Post::new(fanout, config.records),
             timers: Timers::default(),
+            rests: Timers::default(),
             pauses: Timers::default(),
             ready: VecDeque::new(),
             waiting: Vec::new(),
@@ -259,6 +262,7 @@ impl<S: Stream> Hub<S> {
     pub fn next_deadline(&self) -> Option<Millis> {
         let deadlines = [
             self.timers.next(),
+            self.rests.next(),
             self.pauses.next(),
             self.post.fanout.next_deadline(),
         ];
@@ -303,6 +307,10 @@ impl<S: Stream> Hub<S> {
             self.connections[id as usize].listed = false;
             self.make_ready(id);
         }
+        while let Some(id) = self.rests.pop(self.now) {
+            self.connections[id as usize].rested = true;
+            self.make_ready(id);
+        }
         while let Some(id) = self.timers.pop(self.now) {
             let Some(connection) = self.connections.get(id as usize) else {
                 continue;
@@ -315,10 +323,8 @@ impl<S: Stream> Hub<S> {
                 Phase::Open if self.chat.is_visitor(id) => {
                     self.end(id, Why::Dismissed(Reason::NoPassword));
                 }
-                Phase::Open => {
-                    self.connections[id as usize].rested = self.config.unterminated.is_some();
-                    self.make_ready(id);
-                }
+                // It has read its answers meanwhile.
+                Phase::Open => {}
                 Phase::Draining { .. } => self.abandon(id, &"it stopped reading"),
                 Phase::Lingering | Phase::Over => {
                     self.connections[id as usize].phase = Phase::Over;

@@ -55,9 +55,13 @@ impl<S: Stream> Hub<S> {
         if std::mem::take(&mut connection.rested) && !connection.readable && input.unread.is_empty()
         {
             // Had the line gone on, it would not have rested.
-            connection.is_new = false;
-            if let Some(line) = input.decoder.finish(self.framing) {
-                input.listing = self.line(id, &line, None);
+            let origin = connection.origin;
+            match self.finish(&mut input) {
+                Some(line) => {
+                    self.connections[id as usize].is_new = false;
+                    input.listing = self.line(id, &line, None);
+                }
+                None => log::trace!("{origin} has rested"),
             }
         } else if input.unread.is_empty() {
             let mut buffer = std::mem::take(&mut self.buffer);
@@ -155,7 +159,7 @@ impl<S: Stream> Hub<S> {
             return;
         }
         if connection.ended && input.unread.is_empty() && input.listing.is_none() {
-            if let Some(line) = input.decoder.finish(self.framing) {
+            if let Some(line) = self.finish(&mut input) {
                 input.listing = self.line(id, &line, None);
             }
             if input.listing.is_none() {
@@ -163,14 +167,10 @@ impl<S: Stream> Hub<S> {
                 return;
             }
         }
-        if let Some(rest) = self
-            .config
-            .unterminated
-            .filter(|_| !self.chat.is_visitor(id))
-        {
-            match input.decoder.is_partial() {
-                true => self.timers.set(id, self.now + rest),
-                false => _ = self.timers.clear(id),
+        if let Some(rest) = self.config.unterminated {
+            match input.decoder.is_idle() {
+                true => _ = self.rests.clear(id),
+                false => self.rests.set(id, self.now + rest),
             }
         }
         let connection = &mut self.connections[id as usize];
@@ -219,6 +219,13 @@ impl<S: Stream> Hub<S> {
         }
         self.report();
         listing
+    }
+
+    /// Takes a line without an end as one, now that its end will not come. What says nothing is none: what a telnet
+    /// client sends of its own accord, a lone control. Of a line too long that is the end, too.
+    fn finish(&self, input: &mut Input) -> Option<Vec<u8>> {
+        let line = input.decoder.finish(self.framing);
+        line.filter(|line| self.config.bare || plain::says_something(line))
     }
 
     /// Counts lines against somebody's pace.

@@ -68,10 +68,11 @@ impl Decoder {
         None
     }
 
-    /// Takes the line that was begun, as if its end had come: at the end of the stream, or when it has
+    /// Takes the line that was begun, or what is being dropped of one, as if its end had come: at the end of the stream, or when it has
     /// rested long enough (`--unterminated`).
     pub fn finish(&mut self, framing: Framing) -> Option<Vec<u8>> {
         let mut line = std::mem::take(&mut self.partial);
+        self.dropping = false;
         let is_some = !line.is_empty();
         line.pop_if(|last| framing.strip_cr && *last == b'\r');
         is_some.then_some(line)
@@ -222,6 +223,18 @@ mod tests {
         assert_eq!(lines, [&b"one"[..], b"two", b"four"]);
         decoder.drop_line();
         assert!(decoder.is_idle(), "there was none to drop");
+    }
+
+    #[test]
+    fn whoever_rests_begins_anew() {
+        let mut decoder = Decoder::default();
+        let mut input = &b"123456789"[..];
+        assert_eq!(decoder.next(&mut input, PLAIN), Some(Item::TooLong));
+        assert_eq!(decoder.finish(PLAIN), None);
+        assert!(decoder.is_idle());
+        let mut input = &b"abc"[..];
+        assert_eq!(decoder.next(&mut input, PLAIN), None);
+        assert_eq!(decoder.finish(PLAIN), Some(b"abc".to_vec()));
     }
 
     #[test]

@@ -29,6 +29,11 @@ pub fn parse<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Command<'a> {
     }
 }
 
+/// Whether anything is left of a line when all has been taken out that is no text.
+pub fn says_something(line: &[u8]) -> bool {
+    !clean::cleaned(&telnet::strip(line)).is_empty()
+}
+
 /// [`parse`] for a line that is known to be plain ASCII.
 pub fn parse_plain(line: &str) -> Command<'_> {
     match line.as_bytes() {

@@ -1,6 +1,6 @@
 //! Lines of every kind: their ends, their length, their bytes.
 
-use crate::harness::{Client, Server, until};
+use crate::harness::{Client, Folder, Server, WELCOME, until};
 use crate::kernel::{self, Growth};
 use std::fmt::Write as _;
 
@@ -294,4 +294,17 @@ fn lines_cut_anywhere_are_the_same_lines() {
         other.read_exact(&mut heard);
         assert_eq!(String::from_utf8_lossy(&heard), text, "in pieces of {step}");
     }
+}
+
+#[test]
+fn a_rest_ends_a_line_at_the_door_too() {
+    let folder = Folder::new();
+    let password = folder.path("password");
+    std::fs::write(&password, "sesame\n").expect("a file");
+    let password = password.to_str().expect("UTF-8");
+    let server = Server::start(&["--unterminated", "20", "--password-file", password]);
+    let mut client = server.connect();
+    client.expect_notice(&["password"]);
+    client.send("/pass sesame");
+    client.expect_line(WELCOME);
 }

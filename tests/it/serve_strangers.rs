@@ -146,3 +146,22 @@ fn a_telnet_client_can_talk() {
     stays.expect_line("*** alice left");
     telnet.expect_eof();
 }
+
+#[test]
+fn what_says_nothing_is_no_line_because_it_ends() {
+    let server = Server::start(&[]);
+    let [mut listens] = server.room();
+    for bytes in [
+        &b"\xFF\xFD\x01\xFF\xFB\x1F"[..],
+        b"\r",
+        b"\x1B",
+        b"\xFF\xFA\x18",
+    ] {
+        let mut client = server.join();
+        listens.expect_line(&format!("*** {} entered", client.name));
+        client.send(bytes);
+        client.half_close();
+        client.expect_eof();
+        listens.expect_line(&format!("*** {} left", client.name));
+    }
+}

@@ -90,11 +90,15 @@ fn split(pieces: &[(&[u8], bool)], framing: Framing) -> Vec<Found> {
                 });
             }
         }
+        // A rest ends that line too.
+        let rests = run.last().is_some_and(|&(_, rests)| rests);
         if is_said || last.is_empty() {
+            is_said &= !rests;
             continue;
         }
-        is_said = without_end(last, framing).len() > framing.max;
-        found.push(match is_said {
+        let is_long = without_end(last, framing).len() > framing.max;
+        is_said = is_long && !rests;
+        found.push(match is_long {
             true => Found::TooLong,
             false => Found::Rest(without_end(last, framing).into()),
         });

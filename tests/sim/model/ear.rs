@@ -63,11 +63,31 @@ impl Ear {
             return Some(line);
         }
         let has_rested = rest.is_some_and(|rest| now >= self.read_at + rest);
-        let counts = (self.has_ended || has_rested) && !self.partial.is_empty();
+        let counts = (self.has_ended || has_rested) && self.says_something(bare);
         counts.then(|| {
             strip(&mut self.partial, bare);
             std::mem::take(&mut self.partial)
         })
+    }
+
+    /// What was begun has rested, and is no line: it says nothing, or is the rest of one that is too long.
+    pub fn rest(&mut self) {
+        assert!(self.dropping || !self.partial.is_empty(), "nothing rests");
+        assert!(!self.says_something(false), "a line is lost");
+        self.partial.clear();
+        self.dropping = false;
+        if !self.first.ends_with(b"\n") {
+            self.first.clear();
+        }
+    }
+
+    fn says_something(&self, bare: bool) -> bool {
+        let mut line = self.partial.clone();
+        strip(&mut line, bare);
+        match bare {
+            true => !line.is_empty(),
+            false => !clean(&typed(&line)).is_empty(),
+        }
     }
 
     /// The line that was begun counts no more, nor what still comes of it.
@@ -87,8 +107,8 @@ impl Ear {
     }
 
     /// Whether all that was said was dealt with; with `rests`, also what has no end.
-    pub fn is_empty(&self, rests: bool) -> bool {
-        let has_rest = !self.partial.is_empty() && (rests || self.has_ended);
+    pub fn is_empty(&self, bare: bool, rests: bool) -> bool {
+        let has_rest = self.says_something(bare) && (rests || self.has_ended);
         self.said.is_empty() && !has_rest
     }
 }

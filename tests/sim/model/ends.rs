@@ -62,7 +62,7 @@ impl Model {
             .ended
             .is_some_and(|ended| self.now >= ended + limits::DRAIN);
         let is_late = standing == Standing::AtTheDoor && (has_waited || has_ended);
-        let is_heard = person.ear.is_empty(false);
+        let is_heard = person.ear.is_empty(self.config.bare, false);
         let has_reason = match why {
             "closed by peer" if is_abandoned => {
                 self.met.abandoned += 1;

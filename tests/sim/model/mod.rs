@@ -351,6 +351,8 @@ impl Model {
             self.tell(who, &format!("*** line too long: {max} bytes at most"));
         } else if what == "loses the line it has begun" {
             self.lose_line(who);
+        } else if what == "has rested" {
+            self.people[who].ear.rest();
         } else if what == "gets more of a long answer" {
             self.list(who);
         } else if let Some(why) = what.strip_prefix("did not get all that was left for it: ") {
@@ -371,8 +373,6 @@ impl Model {
 
     fn next_line(&mut self, who: Who) -> Vec<u8> {
         let (bare, rest) = (self.config.bare, self.config.unterminated);
-        // Of those at the door, only whole lines are heard.
-        let rest = rest.filter(|_| self.people[who].standing == Standing::In);
         match self.people[who].ear.next(bare, rest, self.now) {
             Some(line) => line,
             None => panic!("client {who} was heard, but had said nothing"),

@@ -56,7 +56,6 @@ impl Model {
         let rests = self.config.unterminated.is_some();
         let person = &mut self.people[who];
         person.stream.pass_messages(&mut self.messages);
-        let rests = rests && person.standing == Standing::In;
         match person.standing {
             Standing::AtTheDoor | Standing::In => {}
             _ => panic!("when all was quiet, client {who} was still there"),
@@ -66,7 +65,7 @@ impl Model {
             "client {who} was reset, but is still there"
         );
         assert!(
-            person.ear.is_empty(rests) && !person.ear.has_ended,
+            person.ear.is_empty(self.config.bare, rests) && !person.ear.has_ended,
             "when all was quiet, client {who} had not been heard: {:?}",
             person.ear
         );
@@ -84,7 +83,9 @@ impl Model {
         let person = &self.people[who];
         let has_answers = person.stream.answers().1 > limits::PAGE || person.listing.is_some();
         assert!(
-            has_answers || person.standing != Standing::In || person.ear.is_empty(false),
+            has_answers
+                || person.standing != Standing::In
+                || person.ear.is_empty(self.config.bare, false),
             "client {who}, who does not read, was not heard: {:?}",
             person.ear
         );
