@@ -15,6 +15,7 @@ use crate::server::Server;
 use crate::transcript::{self, Tail, Transcript};
 use crate::{hub, limits, listen, logger, system};
 use clap::builder::Resettable;
+use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 use identity::PASSWORD_FILE;
 use options::{Spec, number, size, text, word};
@@ -25,6 +26,9 @@ use std::process::ExitCode;
 /// Descriptors that are not for clients: standard streams, listeners, the poll, the signals, and some to
 /// tell those who find the server full.
 const SPARE_FILES: usize = 32;
+/// The part of a limited address space that is for what is queued or kept. The rest is for the program, for its
+/// libraries, and for the gaps that an allocator leaves.
+const SPACE_PART: usize = 4;
 
 /// The whole program: reads the command line and the environment, does what they ask.
 ///
@@ -93,6 +97,7 @@ fn open_transcript(path: &Path) -> std::io::Result<(Transcript, Tail)> {
 }
 
 /// Says why the program ends before its time.
+#[cold]
 fn fail(error: &dyn std::fmt::Display) -> ExitCode {
     // Whatever the log level: nobody starts a server to be told nothing.
     say(error);
@@ -100,6 +105,7 @@ fn fail(error: &dyn std::fmt::Display) -> ExitCode {
 }
 
 /// Says something on standard error. Where that is gone there is nobody else to tell.
+#[inline(never)]
 fn say(text: &dyn std::fmt::Display) {
     _ = writeln!(std::io::stderr(), "snug: {text}");
 }
@@ -144,7 +150,7 @@ fn serve_config(args: &ArgMatches, file_limit: u64) -> Result<hub::Config, Strin
             _ => Slow::Skip,
         },
         slow_timeout: number(args, "slow-timeout").unwrap_or_default() * 1000,
-        max_memory: size(args, "max-memory"),
+        max_memory: max_memory(args),
         pace: pace(args),
         unterminated: number(args, "unterminated"),
         hide_addresses: args.get_flag("hide-addresses"),
@@ -153,6 +159,22 @@ fn serve_config(args: &ArgMatches, file_limit: u64) -> Result<hub::Config, Strin
         admin_password: password("admin-password-file")?,
         records: args.contains_id("transcript"),
     })
+}
+
+/// The ceiling of memory. Where nobody says what it is, it leaves room in the address space, if that is limited: past
+/// such a limit an allocation fails, and the process ends.
+fn max_memory(args: &ArgMatches) -> usize {
+    let most = size(args, "max-memory");
+    let is_default = args.value_source("max-memory") == Some(ValueSource::DefaultValue);
+    let Some(space) = system::address_space().filter(|_| is_default) else {
+        return most;
+    };
+    let part = usize::try_from(space).unwrap_or(usize::MAX) / SPACE_PART;
+    let part = part.max(limits::MIN_MEMORY);
+    if part < most {
+        log::info!("of {space} bytes of address space, {part} are for what is queued or kept");
+    }
+    most.min(part)
 }
 
 /// The pace that is asked for, unless there is to be none.

@@ -36,6 +36,11 @@ pub fn raise_file_limit() -> u64 {
     soft
 }
 
+/// The most memory that the process may have mapped, in bytes (`ulimit -v`); `None` is no limit.
+pub fn address_space() -> Option<u64> {
+    getrlimit(Resource::As).current
+}
+
 /// Whether the other end of a Unix socket is a process of the user who runs this one. Told by the kernel on Linux;
 /// nobody is elsewhere.
 pub fn is_own_user(socket: &impl std::os::fd::AsFd) -> bool {

@@ -2,7 +2,6 @@
 
 use super::event::Origin;
 use crate::limits::{self, Millis};
-use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -26,6 +25,8 @@ impl From<IpAddr> for Place {
 }
 
 impl From<Origin> for Place {
+    // Asked for in many places, none of which is in a hurry.
+    #[inline(never)]
     fn from(origin: Origin) -> Self {
         origin.ip().map_or(Self::Here, Self::from)
     }
@@ -158,7 +159,7 @@ impl Bans {
 }
 
 /// What a secret opens. Each has tries of its own, so that one which is known opens no way to guess another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Door {
     Server,
     Admin,
@@ -169,42 +170,70 @@ pub enum Door {
 /// come from the same place. So a new connection is no new chance.
 #[derive(Debug, Default)]
 pub struct Tries {
-    /// How many were wrong, and when the next is looked at.
-    places: HashMap<(Place, Door), (u32, Millis)>,
+    /// One for each place and door, [`limits::TRIES`] at most: so few that they are looked through.
+    list: Vec<Tried>,
+}
+
+#[derive(Debug)]
+struct Tried {
+    place: Place,
+    door: Door,
+    /// How many were wrong.
+    count: u32,
+    /// When the next is looked at.
+    until: Millis,
 }
 
 impl Tries {
     /// How long somebody from there must wait, if they must.
     pub fn pause(&self, place: Place, door: Door, now: Millis) -> Option<Millis> {
-        let &(_, until) = self.places.get(&(place, door))?;
-        until.checked_sub(now).filter(|&pause| pause > 0)
+        let tried = &self.list[self.find(place, door)?];
+        tried.until.checked_sub(now).filter(|&pause| pause > 0)
     }
 
     /// One more was wrong.
     pub fn wrong(&mut self, place: Place, door: Door, now: Millis) {
-        if self.places.len() >= limits::TRIES {
-            self.places
-                .retain(|_, &mut (_, until)| until + limits::TRY_MEMORY > now);
+        if self.list.len() >= limits::TRIES {
+            self.list
+                .retain(|tried| tried.until + limits::TRY_MEMORY > now);
         }
-        if self.places.len() >= limits::TRIES {
-            self.places.clear();
+        if self.list.len() >= limits::TRIES {
+            self.list.clear();
         }
-        let (count, until) = self.places.entry((place, door)).or_default();
-        if *until + limits::TRY_MEMORY <= now {
-            *count = 0;
+        let index = self.find(place, door).unwrap_or_else(|| {
+            let (count, until) = (0, 0);
+            self.list.push(Tried {
+                place,
+                door,
+                count,
+                until,
+            });
+            self.list.len() - 1
+        });
+        let tried = &mut self.list[index];
+        if tried.until + limits::TRY_MEMORY <= now {
+            tried.count = 0;
         }
-        let pause = limits::TRY_PAUSE << (*count).min(16);
+        let pause = limits::TRY_PAUSE << tried.count.min(16);
         // Many who mean well may share this machine.
         let most = match place.is_local() {
             true => limits::TRY_PAUSE_LOCAL,
             false => limits::TRY_PAUSE_MOST,
         };
-        *until = now + pause.min(most);
-        *count += 1;
+        tried.until = now + pause.min(most);
+        tried.count += 1;
     }
 
     /// One was right.
     pub fn right(&mut self, place: Place, door: Door) {
-        self.places.remove(&(place, door));
+        if let Some(index) = self.find(place, door) {
+            self.list.swap_remove(index);
+        }
+    }
+
+    fn find(&self, place: Place, door: Door) -> Option<usize> {
+        self.list
+            .iter()
+            .position(|tried| tried.place == place && tried.door == door)
     }
 }

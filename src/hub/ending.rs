@@ -66,12 +66,14 @@ impl<S: Stream> Hub<S> {
     }
 
     /// Gives up writing to a connection that ends.
+    #[cold]
     pub(super) fn abandon(&mut self, id: Id, why: &dyn Display) {
         self.connections[id as usize].phase = Phase::Over;
         self.regret(id, why);
     }
 
     /// Says why a connection that ends does not get all that it was to get.
+    #[cold]
     pub(super) fn regret(&self, id: Id, why: &dyn Display) {
         let origin = self.connections[id as usize].origin;
         log::warn!("{origin} did not get all that was left for it: {why}");

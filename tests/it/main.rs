@@ -21,6 +21,8 @@ mod serve_pace;
 mod serve_peers;
 mod serve_sinks;
 mod serve_slow;
+#[cfg(target_os = "linux")]
+mod serve_small;
 mod serve_stop;
 mod serve_strangers;
 mod serve_transcript;
