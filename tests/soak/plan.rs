@@ -149,7 +149,7 @@ impl Plan {
             let stop_for = (200, (seconds * 300.0) as usize);
             Temper {
                 every: (every.0.max(5), every.1.clamp(40, 8_000)),
-                stop_for: (200, stop_for.1.clamp(800, 9_000)),
+                stop_for: (200, stop_for.1.clamp(800, 20_000)),
                 ..temper
             }
         };
@@ -193,9 +193,10 @@ impl Plan {
             asks: 0,
             ..talker
         };
-        let longest = ((seconds * 500.0) as usize).clamp(600, 4_000);
+        // The system may hold a megabyte and more for a reader before the server learns that it has stopped.
+        let longest = ((seconds * 250.0) as usize).clamp(600, 16_000);
         let stopper = Temper {
-            every: (50, longest / 2),
+            every: (50, longest / 4),
             stop_for: (50, longest),
             talk: 0,
             moves: 0,
