@@ -131,8 +131,8 @@ pub struct Plan {
     pub backlog: usize,
     /// Lines that may be on their way while there is a flood; `None` is as many as the machine takes.
     pub window: Option<u64>,
-    /// Whether somebody must have been skipped, or the siege was none.
-    pub expects_gaps: bool,
+    /// Whether somebody must have been skipped, or a room must have waited, or the siege was none.
+    pub expects_slow: bool,
     /// How many are stuck when it ends: then it takes the server the five seconds that it has.
     pub stuck: usize,
 }
@@ -172,7 +172,7 @@ impl Plan {
             backlog: 16 << 10,
             window: None,
             // A room fills what the system buffers for a reader only in some time.
-            expects_gaps: slow == Slow::Skip && seconds >= 30.0,
+            expects_slow: slow != Slow::Close && seconds >= 30.0,
             stuck: 3,
         }
     }
@@ -194,9 +194,9 @@ impl Plan {
             ..talker
         };
         // The system may hold a megabyte and more for a reader before the server learns that it has stopped.
-        let longest = ((seconds * 250.0) as usize).clamp(600, 16_000);
+        let longest = ((seconds * 250.0) as usize).clamp(6_000, 16_000);
         let stopper = Temper {
-            every: (50, longest / 4),
+            every: (50, 1_500),
             stop_for: (50, longest),
             talk: 0,
             moves: 0,
@@ -216,7 +216,7 @@ impl Plan {
             life: None,
             backlog: 16 << 10,
             window: None,
-            expects_gaps: slow == Slow::Skip,
+            expects_slow: slow != Slow::Close,
             stuck: 3,
         }
     }
@@ -233,7 +233,7 @@ impl Plan {
             life: None,
             backlog: 1 << 20,
             window,
-            expects_gaps: false,
+            expects_slow: false,
             stuck: 3,
         }
     }
