@@ -77,8 +77,10 @@ pub struct Client {
     partial: Vec<u8>,
     tail: Vec<u8>,
     pub is_readable: bool,
-    /// Does not read for now.
+    /// Does not read for now …
     pub is_resting: bool,
+    /// … and not before that time, in milliseconds.
+    pub stopped_until: u64,
     /// Has stopped reading at some time, or hardly ever reads.
     pub has_stopped: bool,
     pub going: Option<Going>,
@@ -136,6 +138,7 @@ impl Client {
             tail: Vec::new(),
             is_readable: false,
             is_resting: false,
+            stopped_until: 0,
             has_stopped: temper.sip > 0,
             going: None,
             pongs: 0,

@@ -309,15 +309,15 @@ impl<'a> Crowd<'a> {
             && at <= now
         {
             self.timers.pop();
-            let is_it = |client: &Client| client.number == number && !client.has_ended;
-            if !self.clients[index]
-                .as_ref()
-                .is_some_and(|client| is_it(client))
-            {
+            let Some(client) = &self.clients[index] else {
+                continue;
+            };
+            if client.number != number || client.has_ended {
                 continue;
             }
             match what {
                 What::Send => self.send(index),
+                What::Wake if now < client.stopped_until => {}
                 What::Wake => self.wake(index),
                 What::Act if self.is_quiet || self.is_ending => {}
                 What::Act => self.act(index, now),

@@ -131,8 +131,8 @@ pub struct Plan {
     pub backlog: usize,
     /// Lines that may be on their way while there is a flood; `None` is as many as the machine takes.
     pub window: Option<u64>,
-    /// Whether somebody must have been skipped, or the siege was none.
-    pub expects_gaps: bool,
+    /// Whether somebody must have been skipped, or a room must have waited, or the siege was none.
+    pub expects_slow: bool,
     /// How many are stuck when it ends: then it takes the server the five seconds that it has.
     pub stuck: usize,
 }
@@ -149,7 +149,7 @@ impl Plan {
             let stop_for = (200, (seconds * 300.0) as usize);
             Temper {
                 every: (every.0.max(5), every.1.clamp(40, 8_000)),
-                stop_for: (200, stop_for.1.clamp(800, 9_000)),
+                stop_for: (200, stop_for.1.clamp(800, 20_000)),
                 ..temper
             }
         };
@@ -172,7 +172,7 @@ impl Plan {
             backlog: 16 << 10,
             window: None,
             // A room fills what the system buffers for a reader only in some time.
-            expects_gaps: slow == Slow::Skip && seconds >= 30.0,
+            expects_slow: slow != Slow::Close && seconds >= 30.0,
             stuck: 3,
         }
     }
@@ -193,9 +193,10 @@ impl Plan {
             asks: 0,
             ..talker
         };
-        let longest = ((seconds * 500.0) as usize).clamp(600, 4_000);
+        // The system may hold a megabyte and more for a reader before the server learns that it has stopped.
+        let longest = ((seconds * 250.0) as usize).clamp(6_000, 16_000);
         let stopper = Temper {
-            every: (50, longest / 2),
+            every: (50, 1_500),
             stop_for: (50, longest),
             talk: 0,
             moves: 0,
@@ -215,7 +216,7 @@ impl Plan {
             life: None,
             backlog: 16 << 10,
             window: None,
-            expects_gaps: slow == Slow::Skip,
+            expects_slow: slow != Slow::Close,
             stuck: 3,
         }
     }
@@ -232,7 +233,7 @@ impl Plan {
             life: None,
             backlog: 1 << 20,
             window,
-            expects_gaps: false,
+            expects_slow: false,
             stuck: 3,
         }
     }

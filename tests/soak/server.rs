@@ -16,14 +16,19 @@ const LAST_WORDS: usize = 20;
 /// How long it may take to say where it listens.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The last lines of a log.
-type Log = Mutex<VecDeque<String>>;
+/// What is known of a server's log.
+#[derive(Default)]
+struct Log {
+    last: VecDeque<String>,
+    /// How often a room waited for a reader.
+    waits: u64,
+}
 
 /// A running server. Killed when dropped.
 pub struct Server {
     child: Child,
     pub address: SocketAddr,
-    log: Arc<Log>,
+    log: Arc<Mutex<Log>>,
 }
 
 /// What it has in use: memory in KiB, descriptors, and the time it has computed, in hundredths of a second.
@@ -65,7 +70,13 @@ impl Server {
     /// The last lines of its log.
     pub fn last_words(&self) -> String {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        log.iter().map(|line| format!("  {line}\n")).collect()
+        log.last.iter().map(|line| format!("  {line}\n")).collect()
+    }
+
+    /// How often it has said that a room waits for a reader.
+    pub fn waits(&self) -> u64 {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.waits
     }
 
     pub fn stop(&self) {
@@ -134,17 +145,18 @@ fn command(plan: &Plan) -> Command {
     command
 }
 
-/// Keeps the last lines of a log, and tells where the server listens.
-fn keep(stderr: impl Read, log: &Log, tell: &Sender<Result<SocketAddr, AddrParseError>>) {
+/// Keeps what is to be known of a log, and tells where the server listens.
+fn keep(stderr: impl Read, log: &Mutex<Log>, tell: &Sender<Result<SocketAddr, AddrParseError>>) {
     for line in BufReader::new(stderr).lines().map_while(Result::ok) {
         if let Some((_, address)) = line.split_once("listening on ") {
             // Nobody waits for another.
             _ = tell.send(address.parse());
         }
         let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
-        if log.len() == LAST_WORDS {
-            log.pop_front();
+        log.waits += u64::from(line.contains("its room waits"));
+        if log.last.len() == LAST_WORDS {
+            log.last.pop_front();
         }
-        log.push_back(line);
+        log.last.push_back(line);
     }
 }

@@ -83,9 +83,11 @@ impl Crowd<'_> {
                 "/nick a<b",
                 "/msg",
             ])),
-            5 => {
+            // Who has stopped may speak all the same.
+            5 if now >= client.stopped_until => {
                 (client.is_resting, client.has_stopped) = (true, true);
                 let until = now + self.rng.between(temper.stop_for.0, temper.stop_for.1) as u64;
+                client.stopped_until = until;
                 self.timers
                     .push(Reverse((until, index, client.number, What::Wake)));
             }
