@@ -188,6 +188,7 @@ impl<S: Stream> Connection<S> {
 
     /// Writes as much as the stream takes, and says how many bytes those were. The first failure is an error;
     /// then everything is taken, and goes nowhere.
+    #[inline]
     pub fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         loop {
             let result = match slices {

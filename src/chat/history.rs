@@ -161,6 +161,7 @@ impl History {
         self.count();
     }
 
+    #[inline]
     fn count(&mut self) {
         self.held.set(self.footprint());
     }

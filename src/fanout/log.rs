@@ -124,6 +124,7 @@ impl Log {
 
     /// The first piece of what is held from `from` on: up to the log's end, if one chunk has it all.
     /// `from` must not lie before [`Self::start`].
+    #[inline]
     pub fn slice(&self, from: Cursor) -> &[u8] {
         let newest = self.chunks.back().filter(|chunk| chunk.start.at <= from.at);
         match newest.or_else(|| self.chunks.get(self.chunk_of(from.at))) {

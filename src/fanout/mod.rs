@@ -486,6 +486,7 @@ impl Fanout {
     }
 
     /// The feed and the beginning of a reader's tail, if there is anything in it.
+    #[inline]
     fn tail(&self, reader: &Reader) -> Option<(FeedId, Cursor)> {
         let feed = self.feeds.get(reader.feed as usize)?;
         let cursor = feed.members[reader.seat as usize].cursor;
@@ -539,6 +540,7 @@ impl Fanout {
 }
 
 /// The reader of that name, which must be there: the callers hold what they add.
+#[inline]
 fn reader(readers: &mut [Option<Reader>], id: ReaderId) -> &mut Reader {
     match readers.get_mut(id as usize) {
         Some(Some(reader)) => reader,

@@ -119,6 +119,7 @@ impl Post {
         assert_eq!(self.fanout.feed(reader), feed, "{reader} is elsewhere");
     }
 
+    #[inline]
     fn publish(&mut self, room: RoomId, author: Option<PersonId>, said: Said<'_>) {
         let length = plain::said_length(said);
         let feed = self.feed(room);
@@ -153,6 +154,7 @@ impl Post {
     }
 
     /// The feed of a room; made when it is first needed.
+    #[inline]
     fn feed(&mut self, room: RoomId) -> FeedId {
         let index = room as usize;
         if index >= self.feeds.len() {

@@ -229,6 +229,7 @@ impl<S: Stream> Hub<S> {
     }
 
     /// Counts lines against somebody's pace.
+    #[inline]
     fn spend(&mut self, id: Id, lines: u64) {
         if let Some(pace) = self.config.pace {
             let bucket = &mut self.connections[id as usize].bucket;
@@ -244,6 +245,7 @@ impl<S: Stream> Hub<S> {
     }
 
     /// Sees those out whom the rules have dismissed.
+    #[inline]
     pub(super) fn see_to_dismissed(&mut self) {
         while let Some((id, reason, name)) = self.post.dismissed.pop() {
             self.end_as(id, &name, Why::Dismissed(reason));

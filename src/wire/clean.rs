@@ -51,9 +51,9 @@ pub fn clean<'a>(text: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a str {
 /// Many lines at once, as text: `None` unless all are plain ASCII, with no `\r` at their ends. To look at them
 /// together costs a fraction of looking at each.
 pub fn as_plain_lines(lines: &[u8]) -> Option<&str> {
-    let is_other = |b: u8| u8::from(!matches!(b, b' '..=b'~' | b'\t' | b'\n'));
-    let others = lines.iter().fold(0, |others, &b| others | is_other(b));
-    str::from_utf8(lines).ok().filter(|_| others == 0)
+    str::from_utf8(lines)
+        .ok()
+        .filter(|_| has_only(lines, b'\n'))
 }
 
 /// `line` as a part of `text`, if it is one: if it lies there, not if it merely reads alike.
@@ -71,11 +71,35 @@ pub fn is_control(c: char) -> bool {
     }
 }
 
-/// Printable ASCII and tabs only: nearly every line, and then copied as it is. It looks at every byte, whatever it has
-/// seen before: so the compiler makes it look at many at once.
+/// Printable ASCII and tabs only: nearly every line, and then copied as it is.
 fn is_plain(text: &[u8]) -> bool {
-    let is_other = |b: u8| u8::from(!matches!(b, b' '..=b'~' | b'\t'));
-    text.iter().fold(0, |others, &b| others | is_other(b)) == 0
+    has_only(text, b'\t')
+}
+
+/// Whether all of `bytes` are printable ASCII, tabs, or `more`, which is ASCII too. It looks at eight at once: each byte
+/// of a word has its highest bit for the answer.
+#[inline]
+fn has_only(bytes: &[u8], more: u8) -> bool {
+    let each = |byte: u8| u64::from_ne_bytes([byte; 8]);
+    // Where a byte is no ASCII the sums may run over into its neighbour, but then the answer is no anyway.
+    let is_shown = |word: u64| {
+        let is_delete = word.wrapping_add(each(1));
+        let is_shown = word.wrapping_add(each(0x80 - b' '));
+        (word | is_delete | !is_shown) & each(0x80) == 0
+    };
+    let is_only = |word: u64| {
+        let is_not = |byte: u8| (word ^ each(byte)).wrapping_add(each(0x7f));
+        let is_below = !word.wrapping_add(each(0x80 - b' ')) & is_not(b'\t') & is_not(more);
+        (word | word.wrapping_add(each(1)) | is_below) & each(0x80) == 0
+    };
+    let (words, rest) = bytes.as_chunks();
+    let mut last = [b' '; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let is_good = |word: [u8; 8]| {
+        let word = u64::from_ne_bytes(word);
+        is_shown(word) || is_only(word)
+    };
+    words.iter().all(|&word| is_good(word)) && is_good(last)
 }
 
 fn append_str(out: &mut Vec<u8>, text: &str) {

@@ -112,10 +112,12 @@ pub fn said_length(said: Said<'_>) -> usize {
 pub fn said(out: &mut Vec<u8>, said: Said<'_>) {
     match said {
         Said::Text { name, text } => {
-            // Nearly all that is said, and so [`put`] on the spot.
-            for part in ["<", name, "> ", text, "\n"] {
-                out.extend_from_slice(part.as_bytes());
-            }
+            // Nearly all that is said, and so piece by piece on the spot.
+            out.push(b'<');
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b"> ");
+            out.extend_from_slice(text.as_bytes());
+            out.push(b'\n');
         }
         Said::Action { name, text } => put(out, &["* ", name, " ", text, "\n"]),
         Said::Entered { name } => put(out, &["*** ", name, " entered\n"]),
