@@ -161,14 +161,14 @@ impl Line {
 
     /// Where the word before the cursor begins.
     fn word_before(&self, in_word: impl Fn(char) -> bool) -> usize {
-        let before = &self.text[..self.cursor];
-        let word_end = before.trim_end_matches(|c| !in_word(c));
-        // A mark that combines is no letter, but part of its cluster's word.
-        let clusters = word_end.grapheme_indices(true).rev();
+        // What a cluster begins with decides: a mark may count as a letter, or not, but is part of its cluster's word.
+        let is_word = |cluster: &str| cluster.starts_with(&in_word);
+        let clusters = self.text[..self.cursor].grapheme_indices(true).rev();
         clusters
-            .take_while(|(_, cluster)| cluster.starts_with(&in_word))
+            .skip_while(|(_, cluster)| !is_word(cluster))
+            .take_while(|(_, cluster)| is_word(cluster))
             .last()
-            .map_or(word_end.len(), |(at, _)| at)
+            .map_or(0, |(at, _)| at)
     }
 
     /// Where the word after the cursor ends.
@@ -292,6 +292,9 @@ mod tests {
         check("one|, two", Line::word_right, "one, two|");
         check("one|...", Line::word_right, "one...|");
         check("Grüße u\u{308}ber|", Line::word_left, "Grüße |u\u{308}ber");
+        // A vowel sign counts as a letter, but not by itself, and the mark behind it does not.
+        let mark = "x .\u{119DF}\u{487}";
+        check(&format!("{mark}|"), Line::word_left, &format!("|{mark}"));
         check("|u\u{308}ber das", Line::word_right, "u\u{308}ber| das");
         check(
             "say a-b/c  |d",

@@ -255,7 +255,10 @@ impl World {
         self.lost = true;
         let peer = &mut self.peers[id];
         (peer.is_cut, peer.feed) = (true, None);
-        peer.due.truncate(usize::from(!peer.partial.is_empty()));
+        // The rest of a line, but if that tells of a gap.
+        let is_gap = peer.partial.starts_with(&GAP.as_bytes()[..1]);
+        let is_inside = !is_gap && !peer.partial.is_empty();
+        peer.due.truncate(usize::from(is_inside));
     }
 
     /// What a reader makes of what it got.
@@ -293,6 +296,9 @@ impl World {
     fn miss(&mut self, id: usize, count: u64) {
         assert!(count > 0 && !self.is_patient, "{id} missed {count} lines");
         self.skipped += count;
+        if self.peers[id].is_cut {
+            return;
+        }
         let mut left = count;
         self.peers[id].due.retain(|due| {
             let is_missed = due.is_public && left > 0;
