@@ -73,7 +73,7 @@ impl Chat {
             Some((at, person))
         });
         for (at, person) in there.by_ref().take(lines) {
-            let idle = now.ticks.saturating_sub(person.active);
+            let idle = person.active.age(now.ticks);
             let (name, is_you) = (&*person.name, at == id);
             emit(tell(id, Notice::Person { name, is_you, idle }));
         }

@@ -66,13 +66,28 @@ struct Person {
     is_named: bool,
     is_admin: bool,
     /// When they last sent anything, or came.
-    active: Millis,
+    active: Second,
     /// The other rooms that they are in; `None` is empty.
     #[expect(
         clippy::box_collection,
         reason = "hardly anybody has any, and everybody pays for its size"
     )]
     others: Option<Box<Vec<RoomId>>>,
+}
+
+/// A whole second in four bytes, of which each person has one.
+#[derive(Clone, Copy, Debug)]
+struct Second(u32);
+
+impl Second {
+    fn of(ticks: Millis) -> Self {
+        Self((ticks / 1_000) as u32)
+    }
+
+    /// How long ago it began.
+    fn age(self, now: Millis) -> Millis {
+        now.saturating_sub(Millis::from(self.0) * 1_000)
+    }
 }
 
 impl Person {
@@ -203,7 +218,7 @@ impl Chat {
             return None;
         }
         let person = self.people.get_mut(id as usize)?.as_mut()?;
-        person.active = now.ticks;
+        person.active = Second::of(now.ticks);
         match command {
             Command::Say(text) => self.say(id, false, text, now, emit),
             Command::Act("") => emit(tell(id, Notice::Usage(help::usage("me")))),
@@ -353,7 +368,7 @@ impl Chat {
             room: LOBBY_ID,
             is_named: false,
             is_admin: is_own(origin),
-            active: now.ticks,
+            active: Second::of(now.ticks),
             others: None,
         });
         self.names.insert(id, |id| name_of(&self.people, id));

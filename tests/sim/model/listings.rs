@@ -56,7 +56,7 @@ impl Model {
         let line = |there: Who| {
             let person = &self.people[there];
             let you = if there == who { " (you)" } else { "" };
-            let idle = words::age(self.now - person.active);
+            let idle = words::age(self.now - person.active / 1_000 * 1_000);
             format!("*** {}{you}, idle {idle}", person.name)
         };
         there.into_iter().map(line).collect()
