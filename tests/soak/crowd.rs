@@ -41,7 +41,6 @@ pub struct Crowd<'a> {
     free: Vec<usize>,
     /// How many of each kind there are.
     kinds: Vec<usize>,
-    live: usize,
     next_number: u32,
     pub world: World,
     timers: BinaryHeap<Reverse<(u64, usize, u32, What)>>,
@@ -79,7 +78,6 @@ impl<'a> Crowd<'a> {
             clients: Vec::new(),
             free: Vec::new(),
             kinds: vec![0; plan.people.len()],
-            live: 0,
             next_number: first,
             world: World {
                 rooms,
@@ -97,6 +95,7 @@ impl<'a> Crowd<'a> {
         })
     }
 
+    /// What it has come to so far.
     pub fn counts(&self) -> Counts {
         let mut counts = self.world.counts;
         counts.compared += self
@@ -106,6 +105,7 @@ impl<'a> Crowd<'a> {
         counts
     }
 
+    /// The number of whoever comes next.
     pub fn next_number(&self) -> u32 {
         self.next_number
     }
@@ -273,7 +273,6 @@ impl<'a> Crowd<'a> {
         {
             self.kinds[kind] -= 1;
         }
-        self.live -= 1;
         self.free.push(index);
     }
 

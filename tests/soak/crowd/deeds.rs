@@ -17,13 +17,11 @@ impl Crowd<'_> {
         let next = now + self.rng.between(every.0, every.1) as u64;
         self.timers
             .push(Reverse((next, index, client.number, What::Act)));
-        if now >= client.leaves_at && client.going.is_none() && client.place != (Place::Coming) {
+        if now >= client.leaves_at && client.going.is_none() && client.place != Place::Coming {
             if client.temper.is_rude {
                 client.cut_off(&mut self.world);
-                if client.place != Place::Coming {
-                    let room = &mut self.world.rooms[client.room];
-                    room.people = room.people.saturating_sub(1);
-                }
+                let room = &mut self.world.rooms[client.room];
+                room.people = room.people.saturating_sub(1);
                 return self.forget(index, &client);
             }
             if client.place == Place::In {
@@ -187,7 +185,6 @@ impl Crowd<'_> {
                 What::Act,
             )));
         }
-        self.live += 1;
         self.clients[index] = Some(Box::new(client));
         Ok(index)
     }
