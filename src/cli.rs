@@ -48,6 +48,7 @@ pub fn main() -> ExitCode {
 /// Runs a server until its end.
 fn serve(args: &ArgMatches) -> ExitCode {
     logger::init(options::level(args, "log-level"));
+    system::release_libraries();
     let file_limit = system::raise_file_limit();
     let config = match serve_config(args, file_limit) {
         Ok(config) => config,

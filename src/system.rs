@@ -1,7 +1,7 @@
 //! What the operating system is asked for that std and the socket crates have no word for.
 //!
 //! Owns the file limits, and the only `unsafe` of the crate: one socket option too new for any safe
-//! wrapper, and a word to the allocator that has none. Knows nothing of chat, lines or listeners.
+//! wrapper, and two words about memory that have none, to the allocator and to the kernel. Knows nothing of chat, lines or listeners.
 #![allow(unsafe_code)]
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -72,6 +72,36 @@ pub fn release_memory() {
     }
 }
 
+/// Lets go of the pages of library code that were mapped so far: the dynamic linker has touched most of them once, half
+/// a megabyte that nobody asks for again. What is needed comes back from the page cache at its next call. Best effort,
+/// on Linux; a static build has none.
+pub fn release_libraries() {
+    #[cfg(target_os = "linux")]
+    for range in library_code(&std::fs::read_to_string("/proc/self/maps").unwrap_or_default()) {
+        // SAFETY: these pages are read-only and a file's, so the kernel brings the same bytes back when they are needed;
+        // that the call itself is in such a page does not matter to it.
+        unsafe {
+            libc::madvise(
+                range.start as *mut libc::c_void,
+                range.len(),
+                libc::MADV_DONTNEED,
+            );
+        }
+    }
+}
+
+/// Where the code of shared libraries is, by the text of `/proc/PID/maps`.
+#[cfg(target_os = "linux")]
+fn library_code(maps: &str) -> impl Iterator<Item = std::ops::Range<usize>> {
+    maps.lines().filter_map(|line| {
+        let mut fields = line.split_ascii_whitespace();
+        let (start, end) = fields.next()?.split_once('-')?;
+        let is_code = fields.next()? == "r-xp" && fields.nth(3)?.contains(".so");
+        let start = usize::from_str_radix(start, 16).ok()?;
+        is_code.then_some(start..usize::from_str_radix(end, 16).ok()?)
+    })
+}
+
 /// Limits the growing pause between two attempts to send unanswered data again (the kernel's own
 /// limit is two minutes). Linux 6.15 and later; `InvalidInput` or `ENOPROTOOPT` elsewhere.
 #[cfg(target_os = "linux")]
@@ -138,5 +168,21 @@ mod tests {
         if cfg!(target_os = "linux") {
             assert_eq!(said, before.maximum.unwrap_or(UNLIMITED_FILES));
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn library_code_is_what_is_executable_in_a_shared_library() {
+        let maps = "\
+            1000-3000 r--p 00000000 fe:00 77 /usr/bin/snug\n\
+            3000-9000 r-xp 00002000 fe:00 77 /usr/bin/snug\n\
+            b000-c000 r-xp 00000000 00:00 0\n\
+            c000-d000 r--p 00000000 fe:00 78 /usr/lib/libc.so.6\n\
+            d000-f000 r-xp 00001000 fe:00 78 /usr/lib/libc.so.6\n\
+            f000-f800 rw-p 00003000 fe:00 78 /usr/lib/libc.so.6\n\
+            11000-12000 r-xp 00000000 00:00 0 [vdso]\n\
+            nonsense\n";
+        assert_eq!(library_code(maps).collect::<Vec<_>>(), [0xd000..0xf000]);
+        release_libraries();
     }
 }
