@@ -12,6 +12,10 @@ pub const READ: usize = 64 << 10;
 /// … where a pace is set: this, or so many bytes for each line of a burst, if that is more.
 pub const PACED_READ: usize = 4 << 10;
 pub const PACED_LINE: usize = 64;
+/// Lines of talk that one sends together are taken together, so many of them …
+pub const RUN_LINES: usize = 64;
+/// … or, with the last of them, a little more than so many bytes.
+pub const RUN: usize = 4 << 10;
 /// What one turn publishes into the rooms before it writes, unless the backlog asks for less:
 /// a turn must stay well below the backlog, or it would outrun readers that keep up.
 pub const TURN: usize = 128 << 10;

@@ -43,6 +43,12 @@ impl Bucket {
         self.full_at = from.saturating_add(pace.cost().saturating_mul(lines));
     }
 
+    /// How many lines are in it.
+    pub fn lines(&self, pace: Pace, now: Millis) -> u64 {
+        let missing = self.full_at.saturating_sub(now * MILLI);
+        pace.size().saturating_sub(missing) / pace.cost()
+    }
+
     /// Whether there is a line in it.
     pub fn has_line(&self, pace: Pace, now: Millis) -> bool {
         self.full_at + pace.cost() <= now * MILLI + pace.size()
@@ -64,10 +70,13 @@ mod tests {
     fn speak(bucket: &mut Bucket, pace: Pace, moments: impl Iterator<Item = Millis>) -> u64 {
         let mut lines = 0;
         for now in moments {
+            let in_it = bucket.lines(pace, now);
+            let before = lines;
             while bucket.has_line(pace, now) {
                 bucket.take(1, pace, now);
                 lines += 1;
             }
+            assert_eq!(lines - before, in_it);
         }
         lines
     }

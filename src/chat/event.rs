@@ -46,11 +46,58 @@ impl fmt::Display for Origin {
     }
 }
 
+/// Lines that somebody said one after the other: one, or all that came together, so that the rules look only once at who
+/// says them, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lines<'a> {
+    text: &'a str,
+    /// Where the newline behind each line stands; empty, if `text` is the one line.
+    ends: &'a [u32],
+}
+
+impl<'a> Lines<'a> {
+    /// The lines of `text` that end at these places, where a newline stands: the first, and those behind it.
+    pub fn new(text: &'a str, ends: &'a [u32]) -> Self {
+        Self { text, ends }
+    }
+
+    /// How many.
+    pub fn count(self) -> usize {
+        self.ends.len().max(1)
+    }
+
+    /// Bytes of them all, with their newlines.
+    pub fn size(self) -> usize {
+        self.ends
+            .last()
+            .map_or(self.text.len(), |&end| end as usize)
+            + 1
+    }
+
+    /// Each, without its newline.
+    pub fn iter(self) -> impl Iterator<Item = &'a str> {
+        let mut from = 0;
+        let ended = self.ends.iter().map(move |&end| {
+            let line = &self.text[from..end as usize];
+            from = end as usize + 1;
+            line
+        });
+        ended.chain(self.ends.is_empty().then_some(self.text))
+    }
+}
+
+impl<'a> From<&'a str> for Lines<'a> {
+    /// One line.
+    fn from(text: &'a str) -> Self {
+        Self { text, ends: &[] }
+    }
+}
+
 /// What a person asks for. An argument that was left out is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command<'a> {
-    /// A line of talk, for the room they are in.
-    Say(&'a str),
+    /// Talk, for the room they are in.
+    Say(Lines<'a>),
     /// `/me TEXT`.
     Act(&'a str),
     /// `/msg NAME TEXT`.
@@ -191,16 +238,17 @@ pub enum Reason {
     NoPassword,
 }
 
-/// A line for a room.
+/// A line for a room, or several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Said<'a> {
     Text {
         name: &'a str,
-        text: &'a str,
+        lines: Lines<'a>,
     },
+    /// `/me`.
     Action {
         name: &'a str,
-        text: &'a str,
+        lines: Lines<'a>,
     },
     Entered {
         name: &'a str,

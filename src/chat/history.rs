@@ -72,6 +72,7 @@ impl History {
         if self.dead > self.texts.len() / 2 {
             self.texts.drain(..std::mem::take(&mut self.dead));
         }
+        let capacity = (self.entries.capacity(), self.texts.capacity());
         self.texts.push_str(line.name);
         self.texts.push_str(line.text);
         self.entries.push_back(Entry {
@@ -83,7 +84,9 @@ impl History {
             is_private,
         });
         self.next = self.next.wrapping_add(1);
-        self.count();
+        if capacity != (self.entries.capacity(), self.texts.capacity()) {
+            self.count();
+        }
     }
 
     /// Forgets the older half; the last line too, if it is the only one.

@@ -19,7 +19,7 @@ mod time;
 
 pub use crate::limits::Millis;
 pub use bans::{Door, Place};
-pub use event::{Command, Deed, Event, Figures, Notice, Origin, Reason, Said, Who};
+pub use event::{Command, Deed, Event, Figures, Lines, Notice, Origin, Reason, Said, Who};
 pub use history::Line;
 pub use listing::Listing;
 pub use rooms::{LOBBY, LOBBY_ID};
@@ -220,9 +220,9 @@ impl Chat {
         let person = self.people.get_mut(id as usize)?.as_mut()?;
         person.active = Second::of(now.ticks);
         match command {
-            Command::Say(text) => self.say(id, false, text, now, emit),
+            Command::Say(lines) => self.say(id, false, lines, now, emit),
             Command::Act("") => emit(tell(id, Notice::Usage(help::usage("me")))),
-            Command::Act(text) => self.say(id, true, text, now, emit),
+            Command::Act(text) => self.say(id, true, text.into(), now, emit),
             Command::Msg { name, text } => self.whisper(id, name, text, emit),
             Command::Nick(name) => self.rename(id, name, emit),
             Command::Join { room, key, keep } => self.join(id, room, key, keep, now, emit),

@@ -8,12 +8,12 @@ use super::*;
 const NOTHING: &str = "-";
 
 impl Chat {
-    /// Publishes a line in the room that somebody is in, and keeps it.
+    /// Publishes lines in the room that somebody is in, and keeps them.
     pub(super) fn say(
         &mut self,
         id: PersonId,
         is_action: bool,
-        text: &str,
+        lines: Lines<'_>,
         now: Moment,
         emit: &mut impl FnMut(Event<'_>),
     ) {
@@ -22,8 +22,8 @@ impl Chat {
         };
         let (name, room_id) = (&*person.name, person.room);
         let said = match is_action {
-            true => Said::Action { name, text },
-            false => Said::Text { name, text },
+            true => Said::Action { name, lines },
+            false => Said::Text { name, lines },
         };
         emit(Event::Publish {
             room: room_id,
@@ -31,20 +31,22 @@ impl Chat {
             said,
         });
         let room = self.rooms.get_mut(room_id);
-        let line = Line {
-            at: now,
-            is_action,
-            name,
-            text,
-        };
         let is_private = room.key.is_some();
-        if !is_private {
-            emit(Event::Record {
-                room: &room.name,
-                line,
-            });
+        for text in lines.iter() {
+            let line = Line {
+                at: now,
+                is_action,
+                name,
+                text,
+            };
+            if !is_private {
+                emit(Event::Record {
+                    room: &room.name,
+                    line,
+                });
+            }
+            room.history.push(line, is_private);
         }
-        room.history.push(line, is_private);
     }
 
     pub(super) fn whisper(

@@ -85,9 +85,9 @@ impl Log {
         self.held.bytes()
     }
 
-    /// Appends one line of at most `length` bytes. `write` appends it to what it is given, with its
-    /// newline and no other. Whether a chunk was begun for it.
-    pub fn append(&mut self, length: usize, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+    /// Appends so many lines, of at most `length` bytes with their newlines, to one chunk. `write` appends them to
+    /// what it is given. Whether the chunk was begun for them.
+    pub fn append(&mut self, lines: u64, length: usize, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         let has_room = |chunk: &Chunk| chunk.bytes.len() < self.chunk_size;
         let begins = !self.chunks.back().is_some_and(has_room);
         if begins {
@@ -108,13 +108,14 @@ impl Log {
             chunk.bytes.reserve_exact(room - size);
         }
         write(&mut chunk.bytes);
+        debug_assert_eq!(chunk.bytes.last(), Some(&b'\n'));
         debug_assert_eq!(
-            memchr::memchr(b'\n', &chunk.bytes[size..]),
-            Some(chunk.bytes.len() - size - 1)
+            memchr::memchr_iter(b'\n', &chunk.bytes[size..]).count() as u64,
+            lines
         );
         let grown = chunk.bytes.capacity();
         self.end.at += (chunk.bytes.len() - size) as u64;
-        self.end.line += 1;
+        self.end.line += lines;
         if grown != capacity {
             self.own += block(grown) - block(capacity);
             self.count();
@@ -256,7 +257,7 @@ mod tests {
         for length in [1, 50, 511, 4_096, 5_500, 9_000, 16_384, 20_000, 50_000] {
             let mut log = Log::new(16 << 10, &Meter::default());
             for _ in 0..100 {
-                log.append(length, |bytes| {
+                log.append(1, length, |bytes| {
                     bytes.resize(bytes.len() + length - 1, b'x');
                     bytes.push(b'\n');
                 });
@@ -276,7 +277,7 @@ mod tests {
     fn an_empty_log_holds_no_more_than_after_its_first_line() {
         let fill = |log: &mut Log, lines| {
             for _ in 0..lines {
-                log.append(512, |bytes| {
+                log.append(1, 512, |bytes| {
                     bytes.extend([[b'x'; 511].as_slice(), b"\n"].concat())
                 });
             }

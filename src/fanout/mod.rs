@@ -257,12 +257,13 @@ impl Fanout {
         }
     }
 
-    /// Appends a line to a feed, for all its members but `author`. `write` appends the line, of at most
-    /// `length` bytes with its newline, to what it is given.
+    /// Appends lines to a feed, for all its members but `author`. `write` appends them, of at most
+    /// `length` bytes with their newlines, to what it is given.
     pub fn publish(
         &mut self,
         feed_id: FeedId,
         author: Option<ReaderId>,
+        lines: u64,
         length: usize,
         write: impl FnOnce(&mut Vec<u8>),
     ) {
@@ -274,8 +275,8 @@ impl Fanout {
             self.set_tail_aside(id);
         }
         let feed = &mut self.feeds[feed_id as usize];
-        self.delivered += (feed.members.len() - usize::from(author.is_some())) as u64;
-        let begins_chunk = feed.log.append(length, write);
+        self.delivered += lines * (feed.members.len() - usize::from(author.is_some())) as u64;
+        let begins_chunk = feed.log.append(lines, length, write);
         if let Some(id) = author {
             let seat = reader(&mut self.readers, id).seat;
             feed.members[seat as usize].cursor = feed.log.end();

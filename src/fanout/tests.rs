@@ -105,9 +105,10 @@ impl World {
         for _ in 0..count.parse().expect("a count") {
             self.published += 1;
             let line = format!("{:0width$}\n", self.published, width = LINE - 1);
-            self.fanout.publish(self.feed, author, line.len(), |out| {
-                out.extend(line.bytes())
-            });
+            self.fanout
+                .publish(self.feed, author, 1, line.len(), |out| {
+                    out.extend(line.bytes())
+                });
         }
     }
 
@@ -358,7 +359,7 @@ fn the_room_says_when_it_goes_on() {
     let feed = fanout.open();
     fanout.add(0);
     fanout.join(0, feed);
-    fanout.publish(feed, None, 2000, |out| {
+    fanout.publish(feed, None, 1, 2000, |out| {
         out.extend([[b'x'; 1999].as_slice(), b"\n"].concat())
     });
     assert_eq!(fanout.next_deadline(), None);
@@ -427,7 +428,7 @@ fn those_who_stop_in_the_same_line_share_it() {
         fanout.add(id);
         fanout.join(id, feed);
     }
-    fanout.publish(feed, None, 10_000, |out| {
+    fanout.publish(feed, None, 1, 10_000, |out| {
         out.resize(9_999, b'x');
         out.push(b'\n');
     });

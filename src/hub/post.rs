@@ -101,7 +101,7 @@ impl Post {
         let feed = self.feed(room);
         self.published += length;
         self.lines += 1;
-        self.fanout.publish(feed, Some(author), length, |out| {
+        self.fanout.publish(feed, Some(author), 1, length, |out| {
             out.extend_from_slice(line);
             out.push(b'\n');
         });
@@ -123,10 +123,14 @@ impl Post {
     fn publish(&mut self, room: RoomId, author: Option<PersonId>, said: Said<'_>) {
         let length = plain::said_length(said);
         let feed = self.feed(room);
+        let lines = match said {
+            Said::Text { lines, .. } | Said::Action { lines, .. } => lines.count() as u64,
+            _ => 1,
+        };
         self.published += length;
-        self.lines += 1;
+        self.lines += lines;
         self.fanout
-            .publish(feed, author, length, |out| plain::said(out, said));
+            .publish(feed, author, lines, length, |out| plain::said(out, said));
     }
 
     /// The public lines since the last call, and how many they are.

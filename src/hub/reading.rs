@@ -3,6 +3,7 @@
 //! Owns who is read from, how much of it in a turn, and who must wait.
 
 use super::*;
+use crate::chat::Command;
 use crate::wire::stranger::{self, Verdict};
 use crate::wire::{clean, telnet};
 use std::borrow::Cow;
@@ -89,20 +90,31 @@ impl<S: Stream> Hub<S> {
             true => None,
             false => clean::as_plain_lines(bytes),
         };
+        let mut ends = [0; limits::RUN_LINES];
         let mut rest = bytes;
-        while let Some(item) = input.decoder.next(&mut rest, self.framing) {
-            match item {
-                Item::Line(line) => {
-                    let plain = text.and_then(|text| clean::part_of(text, &line));
-                    input.listing = self.line(id, &line, plain);
-                }
-                Item::TooLong if self.config.bare => self.end(id, Why::LineTooLong),
-                Item::TooLong => {
-                    let origin = self.connections[id as usize].origin;
-                    log::trace!("{origin} said a line too long");
-                    self.spend(id, 1);
-                    self.post
-                        .tell(id, Notice::LineTooLong(self.config.max_line));
+        while !rest.is_empty() {
+            let plain = text.map(|text| &text[bytes.len() - rest.len()..]);
+            let run = plain
+                .filter(|_| input.decoder.is_idle() && !self.chat.is_visitor(id))
+                .and_then(|text| plain::talk(text, self.run(id), &mut ends));
+            if let Some(lines) = run {
+                rest = &rest[lines.size()..];
+                input.listing = self.command(id, Command::Say(lines), lines.count());
+            } else {
+                match input.decoder.next(&mut rest, self.framing) {
+                    Some(Item::Line(line)) => {
+                        let plain = text.and_then(|text| clean::part_of(text, &line));
+                        input.listing = self.line(id, &line, plain);
+                    }
+                    Some(Item::TooLong) if self.config.bare => self.end(id, Why::LineTooLong),
+                    Some(Item::TooLong) => {
+                        let origin = self.connections[id as usize].origin;
+                        log::trace!("{origin} said a line too long");
+                        self.spend(id, 1);
+                        self.post
+                            .tell(id, Notice::LineTooLong(self.config.max_line));
+                    }
+                    None => break,
                 }
             }
             if self.connections[id as usize].phase != Phase::Open {
@@ -192,25 +204,42 @@ impl<S: Stream> Hub<S> {
         line: &[u8],
         plain: Option<&str>,
     ) -> Option<chat::Listing> {
-        log::trace!("{} said a line", self.connections[id as usize].origin);
         if self.config.bare {
+            log::trace!("{} said a line", self.connections[id as usize].origin);
             self.post.relay(LOBBY_ID, id, line);
             return None;
         }
+        if let Some(line) = plain {
+            return self.command(id, plain::parse_plain(line), 1);
+        }
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let listing = self.command(id, plain::parse(line, &mut scratch), 1);
+        self.scratch = scratch;
+        listing
+    }
+
+    /// How much talk may be taken at once.
+    fn run(&self, id: Id) -> plain::Run {
+        let bucket = &self.connections[id as usize].bucket;
+        let lines = |pace| bucket.lines(pace, self.now).max(1) as usize;
+        plain::Run {
+            line: self.config.max_line,
+            lines: self.config.pace.map_or(usize::MAX, lines),
+            bytes: limits::RUN.min(self.budget.saturating_sub(self.post.published)),
+        }
+    }
+
+    /// Does what so many lines of somebody's ask for. A long answer that they began is given back.
+    fn command(&mut self, id: Id, command: Command<'_>, lines: usize) -> Option<chat::Listing> {
+        if log::log_enabled!(log::Level::Trace) {
+            let origin = self.connections[id as usize].origin;
+            (0..lines).for_each(|_| log::trace!("{origin} said a line"));
+        }
         let was_outside = self.config.password.is_some() && self.chat.is_visitor(id);
-        self.lines_in += 1;
-        self.spend(id, 1);
+        self.lines_in += lines as u64;
+        self.spend(id, lines as u64);
         let moment = self.moment();
-        let Self {
-            chat,
-            post,
-            scratch,
-            ..
-        } = self;
-        let command = match plain {
-            Some(line) => plain::parse_plain(line),
-            None => plain::parse(line, scratch),
-        };
+        let Self { chat, post, .. } = self;
         let listing = chat.command(id, command, moment, &mut |event| post.deliver(event));
         self.see_to_dismissed();
         if was_outside && self.chat.known(id).is_some() {

@@ -164,7 +164,13 @@ mod tests {
             ),
             (Said::Entered { name }, ""),
             (Said::Wall { name, text }, ""),
-            (Said::Text { name: "***", text }, ""),
+            (
+                Said::Text {
+                    name: "***",
+                    lines: text.into(),
+                },
+                "",
+            ),
             (Said::Left { name: "a", text }, "Gone(\"a\")"),
             (Said::Renamed { old: "that", new }, "Gone(\"that\")"),
             (Said::Renamed { old: "you", new }, "Gone(\"you\")"),

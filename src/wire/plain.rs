@@ -5,7 +5,7 @@
 
 use super::{clean, telnet};
 use crate::chat::names::{ALSO, Fault};
-use crate::chat::{Command, Figures, LOBBY, Line, Millis, Moment, Notice, Said, Wall};
+use crate::chat::{Command, Figures, LOBBY, Line, Lines, Millis, Moment, Notice, Said, Wall};
 use crate::limits;
 use time::{OffsetDateTime, UtcOffset};
 
@@ -44,8 +44,8 @@ pub fn parse_plain(line: &str) -> Command<'_> {
 
 fn parse_text(text: &str) -> Command<'_> {
     match text.strip_prefix('/') {
-        None => Command::Say(text),
-        Some(literal) if literal.starts_with('/') => Command::Say(literal),
+        None => Command::Say(text.into()),
+        Some(literal) if literal.starts_with('/') => Command::Say(literal.into()),
         Some(command) => parse_command(command),
     }
 }
@@ -95,10 +95,40 @@ fn parse_command(command: &str) -> Command<'_> {
     }
 }
 
+/// How much talk is taken at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    /// The longest line, in bytes.
+    pub line: usize,
+    /// Lines.
+    pub lines: usize,
+    /// Bytes before the last line.
+    pub bytes: usize,
+}
+
+/// The talk with which `text` begins, if it does: whole lines with their newlines, none of them a command or a
+/// line that [`parse`] would change. `text` is plain ASCII. `ends` is for where they end, and has room for as many.
+pub fn talk<'a>(text: &'a str, most: Run, ends: &'a mut [u32]) -> Option<Lines<'a>> {
+    let (mut from, mut lines) = (0, 0);
+    for end in memchr::memchr_iter(b'\n', text.as_bytes()) {
+        let line = &text.as_bytes()[from..end];
+        let is_talk = line.first() != Some(&b'/') && *line != *QUIT && line.len() <= most.line;
+        if !is_talk || lines >= most.lines.min(ends.len()) || from > most.bytes {
+            break;
+        }
+        ends[lines] = end as u32;
+        lines += 1;
+        from = end + 1;
+    }
+    (lines > 0).then(|| Lines::new(text, &ends[..lines]))
+}
+
 /// The most bytes that [`said`] appends.
 pub fn said_length(said: Said<'_>) -> usize {
     match said {
-        Said::Text { name, text } | Said::Action { name, text } => name.len() + text.len() + 4,
+        Said::Text { name, lines } | Said::Action { name, lines } => {
+            (name.len() + 3) * lines.count() + lines.size()
+        }
         Said::Entered { name } => name.len() + 32,
         Said::Left { name, text } | Said::Wall { name, text } => name.len() + text.len() + 32,
         Said::Renamed { old, new } => old.len() + new.len() + 32,
@@ -108,18 +138,24 @@ pub fn said_length(said: Said<'_>) -> usize {
     }
 }
 
-/// Appends the line that everyone in a room gets.
+/// Appends what everyone in a room gets: a line, or as many as were said.
 pub fn said(out: &mut Vec<u8>, said: Said<'_>) {
     match said {
-        Said::Text { name, text } => {
-            // Nearly all that is said, and so piece by piece on the spot.
-            out.push(b'<');
-            out.extend_from_slice(name.as_bytes());
-            out.extend_from_slice(b"> ");
-            out.extend_from_slice(text.as_bytes());
-            out.push(b'\n');
+        Said::Text { name, lines } => {
+            for text in lines.iter() {
+                // Nearly all that is said, and so piece by piece on the spot.
+                out.push(b'<');
+                out.extend_from_slice(name.as_bytes());
+                out.extend_from_slice(b"> ");
+                out.extend_from_slice(text.as_bytes());
+                out.push(b'\n');
+            }
         }
-        Said::Action { name, text } => put(out, &["* ", name, " ", text, "\n"]),
+        Said::Action { name, lines } => {
+            for text in lines.iter() {
+                put(out, &["* ", name, " ", text, "\n"]);
+            }
+        }
         Said::Entered { name } => put(out, &["*** ", name, " entered\n"]),
         Said::Left { name, text } => put(out, &["*** ", name, " left", reason(text), text, "\n"]),
         Said::Renamed { old, new } => put(out, &["*** ", old, " is now ", new, "\n"]),
@@ -432,15 +468,44 @@ mod tests {
     use super::*;
 
     #[test]
+    fn talk_is_taken_together_as_far_as_it_goes() {
+        let most = Run {
+            line: 5,
+            lines: 9,
+            bytes: 100,
+        };
+        let check = |text: &str, most, expected: &[&str]| {
+            let mut ends = [0; 8];
+            let lines = talk(text, most, &mut ends);
+            let taken: Vec<&str> = lines.iter().flat_map(|lines| lines.iter()).collect();
+            assert_eq!(taken, expected, "{text:?}");
+            let size: usize = expected.iter().map(|line| line.len() + 1).sum();
+            assert_eq!(lines.map_or(0, Lines::size), size);
+            assert_eq!(lines.map_or(0, Lines::count), expected.len());
+        };
+        check("a\n\nb c\nd", most, &["a", "", "b c"]);
+        check("", most, &[]);
+        check("half", most, &[]);
+        for other in ["quit", "/me", "//me", "/", "longer"] {
+            check(&format!("a\n{other}\nb\n"), most, &["a"]);
+            check(&format!("{other}\nb\n"), most, &[]);
+        }
+        check("quits\nQuit\n", most, &["quits", "Quit"]);
+        check("1\n2\n3\n", Run { lines: 2, ..most }, &["1", "2"]);
+        check("1\n2\n3\n4\n", Run { bytes: 3, ..most }, &["1", "2"]);
+        check(&"x\n".repeat(9), most, &["x"; 8]);
+    }
+
+    #[test]
     fn lines_are_talk_or_commands() {
         for (line, expected) in [
-            (&b"hello"[..], Command::Say("hello")),
-            (b"", Command::Say("")),
+            (&b"hello"[..], Command::Say("hello".into())),
+            (b"", Command::Say("".into())),
             (b"quit", Command::Quit("")),
-            (b"quit ", Command::Say("quit ")),
-            (b"Quit", Command::Say("Quit")),
-            (b" /me", Command::Say(" /me")),
-            (b"//me waves", Command::Say("/me waves")),
+            (b"quit ", Command::Say("quit ".into())),
+            (b"Quit", Command::Say("Quit".into())),
+            (b" /me", Command::Say(" /me".into())),
+            (b"//me waves", Command::Say("/me waves".into())),
             (b"/", Command::Unknown("")),
             (b"/me waves", Command::Act("waves")),
             (b"/ME  waves ", Command::Act(" waves ")),
@@ -453,14 +518,14 @@ mod tests {
             (b"/quit so long", Command::Quit("so long")),
             (b"/whoami", Command::Unknown("whoami")),
             (b"/m\x1be waves", Command::Act("waves")),
-            (b"\x1b]0;x\x07\xff", Command::Say("]0;x\u{FFFD}")),
+            (b"\x1b]0;x\x07\xff", Command::Say("]0;x\u{FFFD}".into())),
             (b"\xff\xfb\x1f/nick a", Command::Nick("a")),
             (
                 b"\xff\xf4\xff\xfd\x06hello\xff\xff",
-                Command::Say("hello\u{FFFD}"),
+                Command::Say("hello\u{FFFD}".into()),
             ),
             (b"\xff\xf4\xff\xfd\x06quit", Command::Quit("")),
-            (b"\x1bquit", Command::Say("quit")),
+            (b"\x1bquit", Command::Say("quit".into())),
         ] {
             assert_eq!(parse(line, &mut Vec::new()), expected, "{line:?}");
         }
@@ -470,8 +535,20 @@ mod tests {
     fn lines_for_a_room_are_as_long_as_announced() {
         let (name, text) = ("alice", "hello");
         for (line, expected) in [
-            (Said::Text { name, text }, "<alice> hello\n"),
-            (Said::Action { name, text }, "* alice hello\n"),
+            (
+                Said::Text {
+                    name,
+                    lines: text.into(),
+                },
+                "<alice> hello\n",
+            ),
+            (
+                Said::Action {
+                    name,
+                    lines: text.into(),
+                },
+                "* alice hello\n",
+            ),
             (Said::Entered { name }, "*** alice entered\n"),
             (Said::Left { name, text: "" }, "*** alice left\n"),
             (Said::Left { name, text }, "*** alice left: hello\n"),

@@ -109,7 +109,7 @@ fn command<'a>(draw: &mut Draw<'_>, name: &'a str, text: &'a str) -> Command<'a>
     let kind = draw.below(24);
     let (room, word) = (draw.pick(&ROOMS), draw.pick(&WORDS));
     match kind {
-        0 => Command::Say(text),
+        0 => Command::Say(text.into()),
         1 => Command::Act(text),
         2 => Command::Msg { name, text },
         3 | 4 => Command::Nick(draw.pick(&NAMES)),

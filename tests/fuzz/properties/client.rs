@@ -59,8 +59,14 @@ const KINDS: u8 = 20;
 fn said<'a>(kind: u8, name: &'a str, other: &'a str, text: &'a str) -> Option<Said<'a>> {
     let (old, new, by, topic, is_set) = (name, other, other, text, kind > 99);
     Some(match kind % KINDS {
-        0 => Said::Text { name, text },
-        1 => Said::Action { name, text },
+        0 => Said::Text {
+            name,
+            lines: text.into(),
+        },
+        1 => Said::Action {
+            name,
+            lines: text.into(),
+        },
         2 => Said::Entered { name },
         3 => Said::Left { name, text },
         4 => Said::Renamed { old, new },

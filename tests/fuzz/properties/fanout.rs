@@ -134,8 +134,8 @@ impl World {
             // Lines of one's own between those of others: a queue of many pieces.
             12 => {
                 for _ in 0..draw.pick(&[2, 5, 30, 300]) {
-                    self.publish(self.peers[id].feed, None, 8);
-                    self.publish(self.peers[id].feed, Some(id), 8);
+                    self.publish(self.peers[id].feed, None, 1, 8);
+                    self.publish(self.peers[id].feed, Some(id), 1, 8);
                 }
                 self.flush();
             }
@@ -150,7 +150,12 @@ impl World {
                 let length = [8, 60, 200, 2_000][draw.below(4)];
                 let author = draw.flag().then_some(id);
                 let count = draw.below(20);
-                (0..count).for_each(|_| self.publish(self.peers[id].feed, author, length));
+                let feed = self.peers[id].feed;
+                match length {
+                    // As many as are said at once.
+                    60 if count > 1 => self.publish(feed, author, count as u64, length),
+                    _ => (0..count).for_each(|_| self.publish(feed, author, 1, length)),
+                }
                 // A turn stays well below the backlog.
                 if self.is_patient {
                     self.flush();
@@ -173,31 +178,32 @@ impl World {
         }
     }
 
-    fn publish(&mut self, feed: Option<usize>, author: Option<usize>, length: usize) {
+    fn publish(&mut self, feed: Option<usize>, author: Option<usize>, count: u64, length: usize) {
         let Some(feed) = feed else { return };
         let members = || (0..READERS).filter(|&id| self.peers[id].feed == Some(feed));
         if self.is_patient && members().any(|id| self.fanout.is_held(id as ReaderId)) {
             return;
         }
-        self.count += 1;
-        let line = format!("{:0length$}\n", self.count);
+        let lines: Vec<String> = (1..=count)
+            .map(|n| format!("{:0length$}\n", self.count + n))
+            .collect();
+        self.count += count;
         // What it says of its length may be more than it is.
-        let most = line.len() + self.count as usize % 7;
+        let most = lines.concat().len() + self.count as usize % 7;
         let author_id = author.map(|id| id as ReaderId);
         self.fanout
-            .publish(self.feeds[feed], author_id, most, |out| {
-                out.extend(line.bytes())
+            .publish(self.feeds[feed], author_id, count, most, |out| {
+                out.extend(lines.concat().bytes())
             });
         for id in members()
             .filter(|&id| Some(id) != author)
             .collect::<Vec<_>>()
         {
-            self.delivered += 1;
-            let bytes = line.clone().into_bytes();
-            self.peers[id].due.push_back(Due {
-                bytes,
+            self.delivered += count;
+            self.peers[id].due.extend(lines.iter().map(|line| Due {
+                bytes: line.clone().into_bytes(),
                 is_public: true,
-            });
+            }));
         }
     }
 

@@ -38,6 +38,7 @@ pub fn cleaner(data: &[u8]) {
 
 /// Whatever a line is, nothing in the command is a control, and what is said goes out as one line.
 pub fn plain(data: &[u8]) {
+    together(data);
     let mut scratch = b"left over".to_vec();
     let command = plain::parse(data, &mut scratch);
     fields(command).into_iter().for_each(check_clean);
@@ -49,9 +50,9 @@ pub fn plain(data: &[u8]) {
         assert_eq!(plain::parse(cleaned.as_bytes(), &mut scratch), command);
     }
     match (command, cleaned.strip_prefix('/')) {
-        (Command::Say(text), None) => assert_eq!(text, cleaned),
-        (Command::Say(text), Some(literal)) => {
-            assert_eq!(text, literal);
+        (Command::Say(lines), None) => assert_eq!(lines, cleaned.as_str().into()),
+        (Command::Say(lines), Some(literal)) => {
+            assert_eq!(lines, literal.into());
             assert!(literal.starts_with('/'));
         }
         (command, None) => assert_eq!((command, &*typed), (Command::Quit(""), &b"quit"[..])),
@@ -59,15 +60,63 @@ pub fn plain(data: &[u8]) {
     }
     let mut fields = fields(command);
     let (name, text) = ("192.168.1.7:4031", fields.pop().unwrap_or_default());
+    let lines = text.into();
     for (said, expected) in [
-        (Said::Text { name, text }, format!("<{name}> {text}")),
-        (Said::Action { name, text }, format!("* {name} {text}")),
+        (Said::Text { name, lines }, format!("<{name}> {text}")),
+        (Said::Action { name, lines }, format!("* {name} {text}")),
     ] {
         let mut out = Vec::new();
         plain::said(&mut out, said);
         assert!(out.len() <= plain::said_length(said));
         assert_eq!(one_line(&out), expected);
     }
+}
+
+/// Lines that are taken together are those that would be taken one by one, as far as the first that is no talk.
+fn together(data: &[u8]) {
+    let Some(text) = clean::as_plain_lines(data) else {
+        return;
+    };
+    let most = plain::Run {
+        line: 1 + data.len() % 60,
+        lines: 1 + data.len() % 7,
+        bytes: data.len() % 90,
+    };
+    let mut ends = [0; 5];
+    let run = plain::talk(text, most, &mut ends);
+    let taken: Vec<&str> = run.iter().flat_map(|lines| lines.iter()).collect();
+    let size = run.map_or(0, |lines| lines.size());
+    assert_eq!(size, taken.iter().map(|line| line.len() + 1).sum());
+    assert_eq!(taken.len(), run.map_or(0, |lines| lines.count()));
+    let mut expected = Vec::new();
+    let mut bytes = 0;
+    for line in text.split_inclusive('\n') {
+        let whole = line
+            .strip_suffix('\n')
+            .filter(|line| line.len() <= most.line);
+        let is_talk = |line: &&str| {
+            plain::parse_plain(line) == Command::Say((*line).into()) && !line.starts_with('/')
+        };
+        let Some(line) = whole.filter(is_talk) else {
+            break;
+        };
+        if expected.len() == most.lines.min(5) || bytes > most.bytes {
+            break;
+        }
+        bytes += line.len() + 1;
+        expected.push(line);
+    }
+    assert_eq!(taken, expected);
+    let Some(lines) = run else { return };
+    let mut out = Vec::new();
+    let said = Said::Text { name: "ann", lines };
+    plain::said(&mut out, said);
+    assert!(out.len() <= plain::said_length(said));
+    let expected: String = expected
+        .iter()
+        .map(|line| format!("<ann> {line}\n"))
+        .collect();
+    assert_eq!(String::from_utf8(out), Ok(expected));
 }
 
 /// However a first line is cut, whose it is comes out the same, at the latest with its end; and of text that was sent as
@@ -110,8 +159,8 @@ pub fn stranger(data: &[u8]) {
 fn fields(command: Command<'_>) -> Vec<&str> {
     match command {
         Command::Part | Command::Rooms | Command::Stats | Command::Bans => vec![],
-        Command::Say(text)
-        | Command::Act(text)
+        Command::Say(lines) => lines.iter().collect(),
+        Command::Act(text)
         | Command::Nick(text)
         | Command::Topic(text)
         | Command::Key(text)
