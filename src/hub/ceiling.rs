@@ -32,7 +32,7 @@ impl<S: Stream> Hub<S> {
     }
 
     /// What of it nobody can give back: the price of so many connections.
-    pub(super) fn tables(&self) -> usize {
+    pub fn tables(&self) -> usize {
         // With its places in the list that is made of holders when memory is short.
         let each = size_of::<Connection<S>>() + 2 * size_of::<(usize, Holder)>();
         let connections = self.connections.capacity() * each;

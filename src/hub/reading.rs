@@ -90,33 +90,8 @@ impl<S: Stream> Hub<S> {
             true => None,
             false => clean::as_plain_lines(bytes),
         };
-        let mut ends = [0; limits::RUN_LINES];
         let mut rest = bytes;
-        while !rest.is_empty() {
-            let plain = text.map(|text| &text[bytes.len() - rest.len()..]);
-            let run = plain
-                .filter(|_| input.decoder.is_idle() && !self.chat.is_visitor(id))
-                .and_then(|text| plain::talk(text, self.run(id), &mut ends));
-            if let Some(lines) = run {
-                rest = &rest[lines.size()..];
-                input.listing = self.command(id, Command::Say(lines), lines.count());
-            } else {
-                match input.decoder.next(&mut rest, self.framing) {
-                    Some(Item::Line(line)) => {
-                        let plain = text.and_then(|text| clean::part_of(text, &line));
-                        input.listing = self.line(id, &line, plain);
-                    }
-                    Some(Item::TooLong) if self.config.bare => self.end(id, Why::LineTooLong),
-                    Some(Item::TooLong) => {
-                        let origin = self.connections[id as usize].origin;
-                        log::trace!("{origin} said a line too long");
-                        self.spend(id, 1);
-                        self.post
-                            .tell(id, Notice::LineTooLong(self.config.max_line));
-                    }
-                    None => break,
-                }
-            }
+        while self.next(id, input, text, &mut rest) {
             if self.connections[id as usize].phase != Phase::Open {
                 input.decoder = Default::default();
                 return;
@@ -141,6 +116,37 @@ impl<S: Stream> Hub<S> {
             // A line without an end is no way around the pace.
             self.spend(id, (bytes.len() / self.config.max_line) as u64);
         }
+    }
+
+    /// Deals with what comes next in `rest`, the end of `text` if that is plain: with talk, as much of it as may be taken
+    /// together, or with one other line. Whether there was any.
+    fn next(&mut self, id: Id, input: &mut Input, text: Option<&str>, rest: &mut &[u8]) -> bool {
+        let mut ends = [0; limits::RUN_LINES];
+        let is_in = input.decoder.is_idle() && !self.chat.is_visitor(id);
+        let talk = text.filter(|_| is_in).and_then(|text| {
+            plain::talk(&text[text.len() - rest.len()..], self.run(id), &mut ends)
+        });
+        if let Some(lines) = talk {
+            *rest = &rest[lines.size()..];
+            input.listing = self.command(id, Command::Say(lines), lines.count());
+            return true;
+        }
+        match input.decoder.next(rest, self.framing) {
+            Some(Item::Line(line)) => {
+                let plain = text.and_then(|text| clean::part_of(text, &line));
+                input.listing = self.line(id, &line, plain);
+            }
+            Some(Item::TooLong) if self.config.bare => self.end(id, Why::LineTooLong),
+            Some(Item::TooLong) => {
+                let origin = self.connections[id as usize].origin;
+                log::trace!("{origin} said a line too long");
+                self.spend(id, 1);
+                let notice = Notice::LineTooLong(self.config.max_line);
+                self.post.tell(id, notice);
+            }
+            None => return false,
+        }
+        true
     }
 
     /// Whether a connection's first line, as far as it has come, is of another protocol. Then it is told so, and ends:

@@ -170,7 +170,8 @@ impl Server {
             self.accept(now);
             self.hub.turn(now);
             self.record(now);
-            if self.release.is_due(self.hub.memory(), now) {
+            let has_moved = self.release.has_moved(self.hub.tables());
+            if self.release.is_due(self.hub.memory(), now) || has_moved {
                 system::release_memory();
             }
             self.intake.crowd_is(self.hub.len());

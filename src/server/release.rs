@@ -14,6 +14,8 @@ pub struct Release {
     pending: bool,
     /// Not again before.
     rests_until: Millis,
+    /// What was in tables when they last left much behind.
+    tables: usize,
 }
 
 impl Release {
@@ -29,6 +31,16 @@ impl Release {
         self.most = held;
         self.rests_until = now + limits::RELEASE_PAUSE;
         true
+    }
+
+    /// So many bytes are in tables, which double as they grow, and move. Whether they have left so much behind that it is to
+    /// be given back at once.
+    pub fn has_moved(&mut self, tables: usize) -> bool {
+        let has_moved = tables.saturating_sub(self.tables) > limits::RELEASE.max(self.tables / 2);
+        if has_moved {
+            self.tables = tables;
+        }
+        has_moved
     }
 
     /// When to ask again, if nothing happens before.
@@ -55,6 +67,18 @@ mod tests {
         assert_eq!(release.next_deadline(), Some(2 + limits::RELEASE_PAUSE));
         assert!(release.is_due(0, 2 + limits::RELEASE_PAUSE));
         assert_eq!(release.next_deadline(), None);
+    }
+
+    #[test]
+    fn tables_that_double_leave_much_behind() {
+        let mut release = Release::default();
+        let times = |release: &mut Release, range: std::ops::Range<usize>| {
+            let has_moved = |n: &usize| release.has_moved(n * limits::RELEASE / 4);
+            range.filter(has_moved).collect::<Vec<_>>()
+        };
+        assert_eq!(times(&mut release, 0..40), [5, 10, 16, 25, 38]);
+        assert_eq!(times(&mut release, 0..57), []);
+        assert_eq!(times(&mut release, 57..60), [58]);
     }
 
     #[test]
