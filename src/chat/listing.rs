@@ -64,13 +64,13 @@ impl Chat {
         // It may be gone, or closed, since the last piece.
         let asker = self.person(id)?;
         let there = self.rooms.get_same(room, serial)?;
-        if there.key.is_some() && !asker.is_in(room) && !asker.is_admin {
+        if there.key.is_some() && !self.is_in(id, room) && !asker.is_admin {
             return None;
         }
         let everybody = (0..).zip(&self.people).skip(from as usize);
         let mut there = everybody.filter_map(|(at, person)| {
-            let person = person.as_ref().filter(|person| person.is_in(room))?;
-            Some((at, person))
+            let person = person.as_ref()?;
+            self.is_in(at, room).then_some((at, person))
         });
         for (at, person) in there.by_ref().take(lines) {
             let idle = person.active.age(now.ticks);
@@ -127,7 +127,9 @@ impl Chat {
         now: Moment,
         emit: &mut impl FnMut(Event<'_>),
     ) -> Option<Listing> {
-        self.person(id).filter(|asker| asker.is_in(room))?;
+        if !self.is_in(id, room) {
+            return None;
+        }
         let history = &self.rooms.get_same(room, serial)?.history;
         let mut said = history.between(from, to).peekable();
         // What is said meanwhile pushes out the oldest.

@@ -67,12 +67,6 @@ struct Person {
     is_admin: bool,
     /// When they last sent anything, or came.
     active: Second,
-    /// The other rooms that they are in; `None` is empty.
-    #[expect(
-        clippy::box_collection,
-        reason = "hardly anybody has any, and everybody pays for its size"
-    )]
-    others: Option<Box<Vec<RoomId>>>,
 }
 
 /// A whole second in four bytes, of which each person has one.
@@ -87,18 +81,6 @@ impl Second {
     /// How long ago it began.
     fn age(self, now: Millis) -> Millis {
         now.saturating_sub(Millis::from(self.0) * 1_000)
-    }
-}
-
-impl Person {
-    /// All rooms that they are in.
-    fn rooms(&self) -> impl Iterator<Item = RoomId> {
-        let others = self.others.iter().flat_map(|others| others.iter().copied());
-        std::iter::once(self.room).chain(others)
-    }
-
-    fn is_in(&self, room: RoomId) -> bool {
-        self.rooms().any(|other| other == room)
     }
 }
 
@@ -127,6 +109,8 @@ pub struct Chat {
     people: Vec<Option<Person>>,
     names: Names,
     rooms: Rooms,
+    /// The other rooms of those who are in several; hardly anybody is.
+    elsewhere: HashMap<PersonId, Vec<RoomId>>,
     /// What was said in rooms that are not there.
     past: Past,
     /// Those at the door.
@@ -147,6 +131,7 @@ impl Chat {
             people: Vec::new(),
             names: Names::default(),
             rooms: Rooms::new(&meter),
+            elsewhere: HashMap::new(),
             past: Past::new(&meter),
             visitors: HashMap::new(),
             bans: Bans::default(),
@@ -369,7 +354,6 @@ impl Chat {
             is_named: false,
             is_admin: is_own(origin),
             active: Second::of(now.ticks),
-            others: None,
         });
         self.names.insert(id, |id| name_of(&self.people, id));
         emit(tell(id, Notice::Welcome(&self.settings.welcome)));
@@ -383,13 +367,15 @@ impl Chat {
         going: Going<'_>,
         emit: &mut impl FnMut(Event<'_>),
     ) -> Option<Person> {
-        let person = self.person(id)?;
-        let rooms: Vec<RoomId> = person.rooms().collect();
+        let rooms: Vec<RoomId> = self.rooms_of(id).collect();
         for room in rooms {
             self.leave(id, room, going, emit);
         }
-        self.names.remove(id, name_of(&self.people, id));
-        self.people[id as usize].take()
+        self.elsewhere.remove(&id);
+        let person = self.people.get_mut(id as usize)?;
+        let person = person.take()?;
+        self.names.remove(id, &person.name);
+        Some(person)
     }
 
     /// Puts somebody into a room. It hears of it, and they hear what was said there.
@@ -475,6 +461,17 @@ impl Chat {
         self.people.get(id as usize)?.as_ref()
     }
 
+    /// All rooms that somebody is in.
+    fn rooms_of(&self, id: PersonId) -> impl Iterator<Item = RoomId> {
+        let others = self.elsewhere.get(&id).into_iter().flatten().copied();
+        let room = self.person(id).map(|person| person.room);
+        room.into_iter().chain(others)
+    }
+
+    fn is_in(&self, id: PersonId, room: RoomId) -> bool {
+        self.rooms_of(id).any(|other| other == room)
+    }
+
     /// Who is called so.
     fn find(&self, name: &str) -> Option<PersonId> {
         self.names.find(name, |id| name_of(&self.people, id))
@@ -517,9 +514,12 @@ impl Chat {
             self.memory(),
             "memory is miscounted"
         );
-        let here = self.people.iter().flatten();
-        assert_eq!(self.names.len(), here.clone().count());
-        let seats = here.map(|person| person.rooms().count()).sum::<usize>();
+        assert_eq!(self.names.len(), self.people.iter().flatten().count());
+        assert!(self.elsewhere.values().all(|others| !others.is_empty()));
+        assert!(self.elsewhere.keys().all(|&id| self.person(id).is_some()));
+        let seats: usize = (0..self.people.len())
+            .map(|id| self.rooms_of(id as PersonId).count())
+            .sum();
         assert_eq!(
             self.rooms
                 .iter()
@@ -536,7 +536,7 @@ impl Chat {
                 person.name
             );
             assert!(!self.visitors.contains_key(&(id as PersonId)));
-            for room in person.rooms() {
+            for room in self.rooms_of(id as PersonId) {
                 assert!(self.rooms.get(room).members.contains(&(id as PersonId)));
             }
         }

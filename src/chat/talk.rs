@@ -95,10 +95,10 @@ impl Chat {
         person.is_named = true;
         self.names.insert(id, |id| name_of(&self.people, id));
         emit(tell(id, Notice::YouAreNow(name)));
-        let Some(person) = self.person(id).filter(|_| *old != *name) else {
+        if *old == *name {
             return;
-        };
-        for room in person.rooms() {
+        }
+        for room in self.rooms_of(id) {
             if self.rooms.get(room).members.len() <= limits::ANNOUNCED {
                 let said = Said::Renamed {
                     old: &old,
@@ -138,7 +138,7 @@ impl Chat {
             ));
         }
         if let Some(room) = found
-            && !person.is_in(room)
+            && !self.is_in(id, room)
             && !person.is_admin
             && !self.try_key(id, room, key, now, emit)
         {
@@ -160,10 +160,11 @@ impl Chat {
     }
 
     pub(super) fn part(&mut self, id: PersonId, now: Moment, emit: &mut impl FnMut(Event<'_>)) {
-        match self.person(id).map(|person| (person.room, &person.others)) {
-            Some((LOBBY_ID, None)) => emit(tell(id, Notice::LobbyStays)),
-            Some((room, Some(_))) => self.drop_room(id, room, emit),
-            Some((_, None)) => self.go(id, LOBBY_ID, false, now, emit),
+        let is_elsewhere = self.elsewhere.contains_key(&id);
+        match self.person(id).map(|person| person.room) {
+            Some(room) if is_elsewhere => self.drop_room(id, room, emit),
+            Some(LOBBY_ID) => emit(tell(id, Notice::LobbyStays)),
+            Some(_) => self.go(id, LOBBY_ID, false, now, emit),
             None => {}
         }
     }
@@ -177,18 +178,18 @@ impl Chat {
         now: Moment,
         emit: &mut impl FnMut(Event<'_>),
     ) {
+        let was_in = self.is_in(id, room);
         let Some(person) = self.people.get_mut(id as usize).and_then(Option::as_mut) else {
             return;
         };
-        let was_in = person.is_in(room);
         let old = std::mem::replace(&mut person.room, room);
-        let others = person.others.get_or_insert_default();
+        let mut others = self.elsewhere.remove(&id).unwrap_or_default();
         others.retain(|&other| other != room);
         if keep {
             others.push(old);
         }
-        if others.is_empty() {
-            person.others = None;
+        if !others.is_empty() {
+            self.elsewhere.insert(id, others);
         }
         if !keep {
             self.leave(id, old, Going::Leaves(""), emit);
@@ -226,10 +227,12 @@ impl Chat {
         let Some(person) = self.people.get_mut(id as usize).and_then(Option::as_mut) else {
             return;
         };
-        if let Some(next) = person.others.as_mut().and_then(|others| others.pop()) {
-            person.room = next;
+        if let Some(others) = self.elsewhere.get_mut(&id) {
+            person.room = others.pop().unwrap_or(LOBBY_ID);
+            if others.is_empty() {
+                self.elsewhere.remove(&id);
+            }
         }
-        person.others.take_if(|others| others.is_empty());
         self.leave(id, room, Going::Leaves(""), emit);
     }
 
@@ -319,7 +322,7 @@ impl Chat {
             return None;
         };
         let room = self.rooms.get(room_id);
-        if room.key.is_some() && !person.is_in(room_id) && !person.is_admin {
+        if room.key.is_some() && !self.is_in(id, room_id) && !person.is_admin {
             emit(tell(id, Notice::KeyNeeded(&room.name)));
             return None;
         }
