@@ -39,6 +39,8 @@
 //! | [`client`] | the client's own small loop over standard input and a socket | the server's parts but for [`wire`] |
 //! | [`cli`] | the command line, exit codes | |
 //!
+//! `build.rs`, beside them, is the build script: what it tells the linker, and why.
+//!
 //! # What holds everywhere
 //!
 //! - The rules do no I/O: they are told who asks for what and when, and say what happens.

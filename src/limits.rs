@@ -14,7 +14,7 @@ pub const PACED_READ: usize = 4 << 10;
 pub const PACED_LINE: usize = 64;
 /// Lines of talk that one sends together are taken together, so many of them …
 pub const RUN_LINES: usize = 64;
-/// … or, with the last of them, a little more than so many bytes.
+/// … or, with the last of them, a little more than become so many bytes for those who hear them.
 pub const RUN: usize = 4 << 10;
 /// What one turn publishes into the rooms before it writes, unless the backlog asks for less:
 /// a turn must stay well below the backlog, or it would outrun readers that keep up.
@@ -35,7 +35,7 @@ pub const GAPS: usize = 4;
 pub const MIN_MEMORY: usize = 1 << 20;
 /// Freed memory of so many bytes goes back to the system, if it is also the part of all that is said above …
 pub const RELEASE: usize = 256 << 10;
-/// … but not more often than this.
+/// … but not more often than this, unless tables have moved.
 pub const RELEASE_PAUSE: Millis = 100;
 /// Connections accepted from one listener before the others get their turn.
 pub const ACCEPTS: usize = 256;

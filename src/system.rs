@@ -77,9 +77,9 @@ pub fn release_memory() {
 /// on Linux; a static build has none.
 pub fn release_libraries() {
     #[cfg(target_os = "linux")]
-    for range in library_code(&std::fs::read_to_string("/proc/self/maps").unwrap_or_default()) {
-        // SAFETY: these pages are read-only and a file's, so the kernel brings the same bytes back when they are needed;
-        // that the call itself is in such a page does not matter to it.
+    for range in library_code(&std::fs::read_to_string("/proc/self/smaps").unwrap_or_default()) {
+        // SAFETY: these pages are a file's, read-only, and as they are in it, so the kernel brings the same bytes back when
+        // they are needed; that the call itself is in such a page does not matter to it.
         unsafe {
             libc::madvise(
                 range.start as *mut libc::c_void,
@@ -90,16 +90,26 @@ pub fn release_libraries() {
     }
 }
 
-/// Where the code of shared libraries is, by the text of `/proc/PID/maps`.
+/// Where the code of shared libraries is, by the text of `/proc/PID/smaps`; but for what was written to since, by a
+/// debugger or by relocations.
 #[cfg(target_os = "linux")]
-fn library_code(maps: &str) -> impl Iterator<Item = std::ops::Range<usize>> {
-    maps.lines().filter_map(|line| {
+fn library_code(smaps: &str) -> Vec<std::ops::Range<usize>> {
+    let mut found = Vec::new();
+    let mut code = None;
+    for line in smaps.lines() {
         let mut fields = line.split_ascii_whitespace();
-        let (start, end) = fields.next()?.split_once('-')?;
-        let is_code = fields.next()? == "r-xp" && fields.nth(3)?.contains(".so");
-        let start = usize::from_str_radix(start, 16).ok()?;
-        is_code.then_some(start..usize::from_str_radix(end, 16).ok()?)
-    })
+        match (fields.next(), fields.next(), fields.nth(3)) {
+            (Some("Anonymous:"), Some("0"), _) => found.extend(code.take()),
+            (Some(place), Some("r-xp"), Some(file)) if file.contains(".so") => {
+                let mut ends = place.splitn(2, '-');
+                let mut next = || usize::from_str_radix(ends.next()?, 16).ok();
+                code = next().zip(next()).map(|(start, end)| start..end);
+            }
+            (Some(place), ..) if !place.ends_with(':') => code = None,
+            _ => {}
+        }
+    }
+    found
 }
 
 /// Limits the growing pause between two attempts to send unanswered data again (the kernel's own
@@ -172,19 +182,24 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn library_code_is_what_is_executable_in_a_shared_library() {
-        let maps = "\
-            1000-3000 r--p 00000000 fe:00 77 /usr/bin/snug\n\
-            3000-9000 r-xp 00002000 fe:00 77 /usr/bin/snug\n\
-            b000-c000 r-xp 00000000 00:00 0\n\
-            c000-d000 r--p 00000000 fe:00 78 /usr/lib/libc.so.6\n\
-            d000-f000 r-xp 00001000 fe:00 78 /usr/lib/libc.so.6\n\
-            f000-f800 rw-p 00003000 fe:00 78 /usr/lib/libc.so.6\n\
-            11000-12000 r-xp 00000000 00:00 0 [vdso]\n\
-            nonsense\n";
-        let mut found = library_code(maps);
-        assert_eq!(found.next(), Some(0xd000..0xf000));
-        assert_eq!(found.next(), None);
+    fn library_code_is_what_is_executable_in_a_shared_library_and_as_it_is_in_the_file() {
+        let maps = [
+            ("1000-3000 r--p 00000000 fe:00 77 /usr/bin/snug", 0),
+            ("3000-9000 r-xp 00002000 fe:00 77 /usr/bin/snug", 0),
+            ("b000-c000 r-xp 00000000 00:00 0", 0),
+            ("c000-d000 r--p 00000000 fe:00 78 /usr/lib/libc.so.6", 0),
+            ("d000-f000 r-xp 00001000 fe:00 78 /usr/lib/libc.so.6", 0),
+            ("f000-f800 rw-p 00003000 fe:00 78 /usr/lib/libc.so.6", 8),
+            ("f800-fc00 r-xp 00001000 fe:00 79 /usr/lib/a library.so", 4),
+            ("fc00-ff00 r-xp 00001000 fe:00 79 /usr/lib/b.so.1", 0),
+            ("11000-12000 r-xp 00000000 00:00 0 [vdso]", 0),
+        ];
+        let smaps: String = maps
+            .iter()
+            .map(|(map, dirty)| format!("{map}\nSize: 4 kB\nAnonymous: {dirty} kB\nVmFlags: rd\n"))
+            .collect();
+        assert_eq!(library_code(&smaps), [0xd000..0xf000, 0xfc00..0xff00]);
+        assert!(library_code("nonsense\n\nr-xp\n").is_empty());
         release_libraries();
     }
 }

@@ -48,7 +48,7 @@ impl fmt::Display for Origin {
 
 /// Lines that somebody said one after the other: one, or all that came together, so that the rules look only once at who
 /// says them, and where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct Lines<'a> {
     text: &'a str,
     /// Where the newline behind each line stands; empty, if `text` is the one line.
@@ -58,6 +58,7 @@ pub struct Lines<'a> {
 impl<'a> Lines<'a> {
     /// The lines of `text` that end at these places, where a newline stands: the first, and those behind it.
     pub fn new(text: &'a str, ends: &'a [u32]) -> Self {
+        debug_assert!(!ends.is_empty());
         Self { text, ends }
     }
 
@@ -83,6 +84,20 @@ impl<'a> Lines<'a> {
             line
         });
         ended.chain(self.ends.is_empty().then_some(self.text))
+    }
+}
+
+impl PartialEq for Lines<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Lines<'_> {}
+
+impl fmt::Debug for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 
@@ -151,7 +166,7 @@ pub enum Command<'a> {
 /// What comes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// Everyone in the room but the author gets a line.
+    /// Everyone in the room but the author gets a line, or as many as were said.
     Publish {
         room: RoomId,
         author: Option<PersonId>,

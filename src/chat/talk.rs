@@ -228,7 +228,9 @@ impl Chat {
             return;
         };
         if let Some(others) = self.elsewhere.get_mut(&id) {
-            person.room = others.pop().unwrap_or(LOBBY_ID);
+            if let Some(next) = others.pop() {
+                person.room = next;
+            }
             if others.is_empty() {
                 self.elsewhere.remove(&id);
             }

@@ -28,7 +28,7 @@ pub struct Log {
     chunks: VecDeque<Chunk>,
     /// Behind the last line.
     end: Cursor,
-    /// A chunk that holds so much, or more by a part of its last line, is full.
+    /// A chunk that holds so much, or more by a part of what was last appended to it, is full.
     chunk_size: usize,
     /// The memory of all `chunks`' bytes.
     own: usize,
@@ -101,7 +101,7 @@ impl Log {
         };
         let (size, capacity) = (chunk.bytes.len(), chunk.bytes.capacity());
         if size + length > capacity {
-            // Its last line fits exactly: room for the next, which has none, would be memory that nobody counts as
+            // What is last in it fits exactly: room for the next, which has none, would be memory that nobody counts as
             // lines.
             let doubled = (size + length).next_power_of_two().max(SMALLEST);
             let room = doubled.min(self.chunk_size).max(size + length);

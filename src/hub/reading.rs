@@ -124,7 +124,11 @@ impl<S: Stream> Hub<S> {
         let mut ends = [0; limits::RUN_LINES];
         let is_in = input.decoder.is_idle() && !self.chat.is_visitor(id);
         let talk = text.filter(|_| is_in).and_then(|text| {
-            plain::talk(&text[text.len() - rest.len()..], self.run(id), &mut ends)
+            plain::talk(
+                &text[text.len() - rest.len()..],
+                self.most_talk(id),
+                &mut ends,
+            )
         });
         if let Some(lines) = talk {
             *rest = &rest[lines.size()..];
@@ -224,14 +228,15 @@ impl<S: Stream> Hub<S> {
         listing
     }
 
-    /// How much talk may be taken at once.
-    fn run(&self, id: Id) -> plain::Run {
+    /// How much talk of somebody's may be taken at once.
+    fn most_talk(&self, id: Id) -> plain::Most {
         let bucket = &self.connections[id as usize].bucket;
         let lines = |pace| bucket.lines(pace, self.now).max(1) as usize;
-        plain::Run {
+        plain::Most {
             line: self.config.max_line,
             lines: self.config.pace.map_or(usize::MAX, lines),
             bytes: limits::RUN.min(self.budget.saturating_sub(self.post.published)),
+            name: self.chat.name(id).map_or(0, str::len),
         }
     }
 

@@ -9,6 +9,8 @@ use crate::chat::{Command, Figures, LOBBY, Line, Lines, Millis, Moment, Notice, 
 use crate::limits;
 use time::{OffsetDateTime, UtcOffset};
 
+/// What stands around a speaker's name, in bytes.
+const AROUND_NAME: usize = "<> ".len();
 /// A line of exactly this leaves.
 const QUIT: &[u8] = b"quit";
 
@@ -97,23 +99,26 @@ fn parse_command(command: &str) -> Command<'_> {
 
 /// How much talk is taken at once.
 #[derive(Clone, Copy, Debug)]
-pub struct Run {
+pub struct Most {
     /// The longest line, in bytes.
     pub line: usize,
     /// Lines.
     pub lines: usize,
-    /// Bytes before the last line.
+    /// Bytes that the lines before the last become, for those who hear them …
     pub bytes: usize,
+    /// … by their speaker's name, of so many bytes.
+    pub name: usize,
 }
 
 /// The talk with which `text` begins, if it does: whole lines with their newlines, none of them a command or a
 /// line that [`parse`] would change. `text` is plain ASCII. `ends` is for where they end, and has room for as many.
-pub fn talk<'a>(text: &'a str, most: Run, ends: &'a mut [u32]) -> Option<Lines<'a>> {
+pub fn talk<'a>(text: &'a str, most: Most, ends: &'a mut [u32]) -> Option<Lines<'a>> {
     let (mut from, mut lines) = (0, 0);
     for end in memchr::memchr_iter(b'\n', text.as_bytes()) {
         let line = &text.as_bytes()[from..end];
         let is_talk = line.first() != Some(&b'/') && *line != *QUIT && line.len() <= most.line;
-        if !is_talk || lines >= most.lines.min(ends.len()) || from > most.bytes {
+        let bytes = from + lines * (most.name + AROUND_NAME);
+        if !is_talk || lines >= most.lines.min(ends.len()) || bytes > most.bytes {
             break;
         }
         ends[lines] = end as u32;
@@ -127,7 +132,7 @@ pub fn talk<'a>(text: &'a str, most: Run, ends: &'a mut [u32]) -> Option<Lines<'
 pub fn said_length(said: Said<'_>) -> usize {
     match said {
         Said::Text { name, lines } | Said::Action { name, lines } => {
-            (name.len() + 3) * lines.count() + lines.size()
+            (name.len() + AROUND_NAME) * lines.count() + lines.size()
         }
         Said::Entered { name } => name.len() + 32,
         Said::Left { name, text } | Said::Wall { name, text } => name.len() + text.len() + 32,
@@ -469,10 +474,11 @@ mod tests {
 
     #[test]
     fn talk_is_taken_together_as_far_as_it_goes() {
-        let most = Run {
+        let most = Most {
             line: 5,
             lines: 9,
             bytes: 100,
+            name: 2,
         };
         let check = |text: &str, most, expected: &[&str]| {
             let mut ends = [0; 8];
@@ -491,8 +497,10 @@ mod tests {
             check(&format!("{other}\nb\n"), most, &[]);
         }
         check("quits\nQuit\n", most, &["quits", "Quit"]);
-        check("1\n2\n3\n", Run { lines: 2, ..most }, &["1", "2"]);
-        check("1\n2\n3\n4\n", Run { bytes: 3, ..most }, &["1", "2"]);
+        check("1\n2\n3\n", Most { lines: 2, ..most }, &["1", "2"]);
+        check("1\n2\n3\n4\n", Most { bytes: 13, ..most }, &["1", "2"]);
+        check("1\n2\n3\n4\n", Most { bytes: 14, ..most }, &["1", "2", "3"]);
+        check("1\n2\n3\n4\n", Most { bytes: 0, ..most }, &["1"]);
         check(&"x\n".repeat(9), most, &["x"; 8]);
     }
 

@@ -106,8 +106,15 @@ pub fn kind(rng: &mut Rng) -> Kind {
     KINDS[rng.weighted(&KINDS.map(|(weight, _)| weight))].1
 }
 
-/// One line with its end. `tag` is like no other, `name` somebody's who is there.
-pub fn line(rng: &mut Rng, config: &Config, kind: Kind, tag: &str, name: &str) -> Vec<u8> {
+/// One line with its end, before which a `\r` may stand. `tag` is like no other, `name` somebody's who is there.
+pub fn line(
+    rng: &mut Rng,
+    config: &Config,
+    kind: Kind,
+    tag: &str,
+    name: &str,
+    has_cr: bool,
+) -> Vec<u8> {
     let max = config.max_line;
     let is_long = match config.bare {
         // One such line ends a bus's connection.
@@ -132,7 +139,7 @@ pub fn line(rng: &mut Rng, config: &Config, kind: Kind, tag: &str, name: &str) -
     if !is_long {
         line.truncate(max);
     }
-    if rng.one_in(5) && (!config.bare || line.len() < max) {
+    if has_cr && (!config.bare || line.len() < max) {
         line.push(b'\r');
     }
     line.push(b'\n');

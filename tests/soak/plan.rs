@@ -221,13 +221,14 @@ impl Plan {
         }
     }
 
-    /// One talks as fast as the machine can, to a few readers in good health.
+    /// Two talk as fast as the machine can, to a few readers in good health and to one another: who hears nobody never
+    /// gets on in the record, which would grow as long as it lasts.
     pub fn flood(readers: usize, seconds: f64, window: Option<u64>) -> Self {
         Self {
             name: format!("{readers} readers in good health, at full rate"),
             slow: Slow::Skip,
             seconds,
-            people: vec![(FLOODER, 1), (LISTENER, readers)],
+            people: vec![(FLOODER, 2), (LISTENER, readers)],
             small_rooms: 0,
             big_rooms: 1,
             life: None,

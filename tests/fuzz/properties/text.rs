@@ -77,10 +77,11 @@ fn together(data: &[u8]) {
     let Some(text) = clean::as_plain_lines(data) else {
         return;
     };
-    let most = plain::Run {
+    let most = plain::Most {
         line: 1 + data.len() % 60,
         lines: 1 + data.len() % 7,
         bytes: data.len() % 90,
+        name: 3,
     };
     let mut ends = [0; 5];
     let run = plain::talk(text, most, &mut ends);
@@ -103,7 +104,7 @@ fn together(data: &[u8]) {
         if expected.len() == most.lines.min(5) || bytes > most.bytes {
             break;
         }
-        bytes += line.len() + 1;
+        bytes += "<ann> ".len() + line.len() + 1;
         expected.push(line);
     }
     assert_eq!(taken, expected);

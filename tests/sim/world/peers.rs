@@ -73,13 +73,19 @@ impl World {
         };
         // A flood is of one kind: many lines of talk, or many questions.
         let kind = is_flood.then(|| talk::kind(&mut self.rng));
+        let flood_has_cr = self.rng.one_in(5);
         for _ in 0..lines {
             self.lines += 1;
             let kind = kind.unwrap_or_else(|| talk::kind(&mut self.rng));
             let tag = format!("c{who}.{} ", self.lines);
             let other = self.stage.live[self.rng.below(self.stage.live.len())];
             let name = &self.stage.model.people[other].name;
-            let line = talk::line(&mut self.rng, &self.config, kind, &tag, name);
+            let has_cr = match is_flood {
+                // Lines that are taken together have none.
+                true => flood_has_cr,
+                false => self.rng.one_in(5),
+            };
+            let line = talk::line(&mut self.rng, &self.config, kind, &tag, name, has_cr);
             self.peers[who].unsent.extend(line);
         }
         if self.rng.one_in(20) {
