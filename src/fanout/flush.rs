@@ -5,15 +5,42 @@
 
 use super::*;
 
+/// Where what is written goes.
+pub trait Outlets {
+    /// Writes to a reader as much as it takes, and says how many bytes those were.
+    fn write(&mut self, id: ReaderId, slices: &[IoSlice<'_>]) -> usize;
+
+    /// This reader is soon to be written to, as are others: whoever keeps something about each far apart in memory may
+    /// look at it now, so that it is fetched for several at once.
+    fn near(&self, _id: ReaderId) {}
+}
+
+/// Outlets that `write` alone makes.
+pub fn outlets(write: impl FnMut(ReaderId, &[IoSlice<'_>]) -> usize) -> impl Outlets {
+    struct Only<F>(F);
+
+    impl<F: FnMut(ReaderId, &[IoSlice<'_>]) -> usize> Outlets for Only<F> {
+        fn write(&mut self, id: ReaderId, slices: &[IoSlice<'_>]) -> usize {
+            self.0(id, slices)
+        }
+    }
+
+    Only(write)
+}
+
+/// So many readers are looked at before the first of them is written to. A write goes through so much of the kernel's
+/// memory that what comes after it is far away again.
+const BLOCK: usize = 32;
+
 impl Fanout {
     /// Writes what is new to everybody who takes it.
     ///
     /// `write` is given a reader and slices, and says how many bytes of them it could write; fewer than
     /// all block the reader until [`Self::unblock`].
-    pub fn flush(&mut self, now: Millis, mut write: impl FnMut(ReaderId, &[IoSlice<'_>]) -> usize) {
+    pub fn flush(&mut self, now: Millis, outlets: &mut impl Outlets) {
         self.now = now;
         while let Some(feed_id) = self.dirty.pop() {
-            self.flush_tails(feed_id, now, &mut write);
+            self.flush_tails(feed_id, now, outlets);
             self.touch(feed_id);
         }
         for id in std::mem::take(&mut self.due) {
@@ -22,7 +49,7 @@ impl Fanout {
             };
             reader.due = false;
             if reader.blocked.is_none() && !reader.given_up {
-                self.flush_reader(id, now, &mut write);
+                self.flush_reader(id, now, outlets);
             }
         }
         // Settling a feed may take the last of it from somebody, so that it is to be settled again.
@@ -40,57 +67,53 @@ impl Fanout {
     }
 
     /// Writes the tail of a feed to those who have nothing before it: nearly always everybody.
-    fn flush_tails(
-        &mut self,
-        feed_id: FeedId,
-        now: Millis,
-        write: &mut impl FnMut(ReaderId, &[IoSlice<'_>]) -> usize,
-    ) {
+    fn flush_tails(&mut self, feed_id: FeedId, now: Millis, outlets: &mut impl Outlets) {
         let feed = &mut self.feeds[feed_id as usize];
         feed.dirty = false;
         let (start, end) = (feed.log.start(), feed.log.end());
-        for member in &mut feed.members {
-            let reader = reader(&mut self.readers, member.reader);
-            if reader.blocked.is_some() || reader.given_up {
-                continue;
+        for block in feed.members.chunks_mut(BLOCK) {
+            for member in &*block {
+                std::hint::black_box(self.readers[member.reader as usize].is_some());
+                outlets.near(member.reader);
             }
-            if reader.queue.is_some() {
-                mark_due(reader, member.reader, &mut self.due);
-                continue;
-            }
-            if member.cursor.at == end.at {
-                continue;
-            }
-            let slice = if member.cursor.at < start.at {
-                &[]
-            } else {
-                feed.log.slice(member.cursor)
-            };
-            if slice.len() as u64 != end.at - member.cursor.at {
-                // Several chunks, or a gap: rare enough to go the long way.
-                mark_due(reader, member.reader, &mut self.due);
-                continue;
-            }
-            let written = write(member.reader, &[IoSlice::new(slice)]);
-            if written == slice.len() {
-                if !planted(Fault::DoubleDelivery) {
-                    member.cursor = end;
+            for member in block {
+                let reader = reader(&mut self.readers, member.reader);
+                if reader.blocked.is_some() || reader.given_up {
+                    continue;
                 }
-            } else {
-                let written = written + usize::from(planted(Fault::CursorOffByOne));
-                member.cursor = feed.log.advance(member.cursor, written);
-                reader.blocked = Some(Stamp::new(now));
+                if reader.queue.is_some() {
+                    mark_due(reader, member.reader, &mut self.due);
+                    continue;
+                }
+                if member.cursor.at == end.at {
+                    continue;
+                }
+                let slice = if member.cursor.at < start.at {
+                    &[]
+                } else {
+                    feed.log.slice(member.cursor)
+                };
+                if slice.len() as u64 != end.at - member.cursor.at {
+                    // Several chunks, or a gap: rare enough to go the long way.
+                    mark_due(reader, member.reader, &mut self.due);
+                    continue;
+                }
+                let written = outlets.write(member.reader, &[IoSlice::new(slice)]);
+                if written == slice.len() {
+                    if !planted(Fault::DoubleDelivery) {
+                        member.cursor = end;
+                    }
+                } else {
+                    let written = written + usize::from(planted(Fault::CursorOffByOne));
+                    member.cursor = feed.log.advance(member.cursor, written);
+                    reader.blocked = Some(Stamp::new(now));
+                }
             }
         }
     }
 
     /// Writes to one reader until nothing is left or it takes no more.
-    fn flush_reader(
-        &mut self,
-        id: ReaderId,
-        now: Millis,
-        write: &mut impl FnMut(ReaderId, &[IoSlice<'_>]) -> usize,
-    ) {
+    fn flush_reader(&mut self, id: ReaderId, now: Millis, outlets: &mut impl Outlets) {
         loop {
             self.tell_gap(id);
             if reader(&mut self.readers, id).given_up {
@@ -103,7 +126,7 @@ impl Fanout {
                 break;
             }
             let offered: usize = slices[..filled].iter().map(|slice| slice.len()).sum();
-            let written = write(id, &slices[..filled]);
+            let written = outlets.write(id, &slices[..filled]);
             self.advance(id, written);
             if written < offered {
                 reader(&mut self.readers, id).blocked = Some(Stamp::new(now));

@@ -19,6 +19,8 @@ pub mod log;
 pub mod queue;
 mod slow;
 
+pub use flush::{Outlets, outlets};
+
 use crate::faults::{Fault, planted};
 use crate::limits::{self, Millis};
 use crate::memory::{Meter, block};

@@ -126,17 +126,20 @@ impl World {
 
     fn flush(&mut self) {
         let peers = &mut self.peers;
-        self.fanout.flush(self.now, |id, slices| {
-            let peer = &mut peers[id as usize];
-            let mut written = 0;
-            for slice in slices {
-                let taken = slice.len().min(peer.space);
-                peer.got.extend_from_slice(&slice[..taken]);
-                peer.space -= if peer.space == usize::MAX { 0 } else { taken };
-                written += taken;
-            }
-            written
-        });
+        self.fanout.flush(
+            self.now,
+            &mut outlets(|id, slices| {
+                let peer = &mut peers[id as usize];
+                let mut written = 0;
+                for slice in slices {
+                    let taken = slice.len().min(peer.space);
+                    peer.got.extend_from_slice(&slice[..taken]);
+                    peer.space -= if peer.space == usize::MAX { 0 } else { taken };
+                    written += taken;
+                }
+                written
+            }),
+        );
         for id in self.fanout.take_too_slow() {
             self.notes.push(format!("{} too slow", letter(id)));
         }
@@ -363,10 +366,10 @@ fn the_room_says_when_it_goes_on() {
         out.extend([[b'x'; 1999].as_slice(), b"\n"].concat())
     });
     assert_eq!(fanout.next_deadline(), None);
-    fanout.flush(70, |_, _| 0);
+    fanout.flush(70, &mut outlets(|_, _| 0));
     assert_eq!(fanout.next_deadline(), Some(1_070));
     assert!(!fanout.has_news());
-    fanout.flush(1_070, |_, _| 0);
+    fanout.flush(1_070, &mut outlets(|_, _| 0));
     assert_eq!(fanout.next_deadline(), None);
 }
 
@@ -432,7 +435,7 @@ fn those_who_stop_in_the_same_line_share_it() {
         out.resize(9_999, b'x');
         out.push(b'\n');
     });
-    fanout.flush(1, |id, _| 1 + id as usize);
+    fanout.flush(1, &mut outlets(|id, _| 1 + id as usize));
     fanout.shed(feed);
     fanout.check_invariants();
     assert!(fanout.memory() < 50_000, "{} bytes", fanout.memory());
@@ -440,11 +443,14 @@ fn those_who_stop_in_the_same_line_share_it() {
         fanout.unblock(id);
     }
     let mut rest = [0; 100];
-    fanout.flush(2, |id, slices| {
-        let length = slices.iter().map(|slice| slice.len()).sum();
-        rest[id as usize] += length;
-        length
-    });
+    fanout.flush(
+        2,
+        &mut outlets(|id, slices| {
+            let length = slices.iter().map(|slice| slice.len()).sum();
+            rest[id as usize] += length;
+            length
+        }),
+    );
     for (id, rest) in rest.into_iter().enumerate() {
         assert_eq!(rest, 10_000 - 1 - id);
     }

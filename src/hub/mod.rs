@@ -20,7 +20,7 @@ mod timers;
 
 use crate::chat::{self, Chat, Figures, LOBBY_ID, Moment, Notice, Origin, Place, Reason, Wall};
 use crate::connection::{Connection, Fill, Input, Phase, Stream, Why};
-use crate::fanout::{self, Fanout, Slow};
+use crate::fanout::{self, Fanout, Outlets, Slow};
 use crate::limits::{self, Millis};
 use crate::memory::Meter;
 use crate::pace::Pace;
@@ -30,6 +30,7 @@ use post::Post;
 use rate::Rate;
 use slab::Slab;
 use std::collections::{HashMap, VecDeque};
+use std::io::IoSlice;
 use timers::Timers;
 
 /// A connection, a person, a reader: the same small number everywhere. Given anew after its bearer is gone.
@@ -335,7 +336,6 @@ impl<S: Stream> Hub<S> {
 
     /// The one place that writes.
     fn flush(&mut self) {
-        let mut broken = Vec::new();
         let Self {
             post,
             connections,
@@ -343,23 +343,14 @@ impl<S: Stream> Hub<S> {
             now,
             ..
         } = self;
-        post.fanout.flush(*now, |id, slices| {
-            let connection = &mut connections[id as usize];
-            match connection.write(slices) {
-                Ok(written) => {
-                    let is_ending = connection.phase != Phase::Open || connection.hung_up;
-                    if is_ending && written > 0 {
-                        // Whoever takes a little all the time may take its time.
-                        timers.put_off(id, *now + limits::DRAIN);
-                    }
-                    written
-                }
-                Err(error) => {
-                    broken.push((id, error));
-                    slices.iter().map(|slice| slice.len()).sum()
-                }
-            }
-        });
+        let mut outlets = Streams {
+            connections,
+            timers,
+            now: *now,
+            broken: Vec::new(),
+        };
+        post.fanout.flush(*now, &mut outlets);
+        let broken = outlets.broken;
         for (id, error) in broken {
             self.hear_out(id, error.kind());
         }
@@ -375,6 +366,41 @@ impl<S: Stream> Hub<S> {
             let origin = self.connections[id as usize].origin;
             log::info!("{origin} is more than the backlog behind; its room waits for it");
         }
+    }
+}
+
+/// The streams of all connections, for what the fan-out writes.
+struct Streams<'a, S> {
+    connections: &'a mut Slab<Connection<S>>,
+    timers: &'a mut Timers,
+    now: Millis,
+    /// Those whose streams have failed.
+    broken: Vec<(Id, std::io::Error)>,
+}
+
+impl<S: Stream> Outlets for Streams<'_, S> {
+    #[inline]
+    fn write(&mut self, id: Id, slices: &[IoSlice<'_>]) -> usize {
+        let connection = &mut self.connections[id as usize];
+        match connection.write(slices) {
+            Ok(written) => {
+                let is_ending = connection.phase != Phase::Open || connection.hung_up;
+                if is_ending && written > 0 {
+                    // Whoever takes a little all the time may take its time.
+                    self.timers.put_off(id, self.now + limits::DRAIN);
+                }
+                written
+            }
+            Err(error) => {
+                self.broken.push((id, error));
+                slices.iter().map(|slice| slice.len()).sum()
+            }
+        }
+    }
+
+    #[inline]
+    fn near(&self, id: Id) {
+        std::hint::black_box(self.connections[id as usize].broken);
     }
 }
 

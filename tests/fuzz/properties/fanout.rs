@@ -2,7 +2,7 @@
 
 use super::Draw;
 use snug::fanout::queue::FeedId;
-use snug::fanout::{Fanout, ReaderId, Settings, Slow};
+use snug::fanout::{Fanout, ReaderId, Settings, Slow, outlets};
 use std::collections::VecDeque;
 
 const READERS: usize = 6;
@@ -227,24 +227,27 @@ impl World {
     fn flush(&mut self) {
         let Self { fanout, peers, .. } = self;
         let mut got = vec![Vec::new(); READERS];
-        fanout.flush(self.now, |id, slices| {
-            let peer = &mut peers[id as usize];
-            assert!(
-                peer.is_here && !peer.is_blocked,
-                "a write to {id}, who is not to be written to"
-            );
-            let (mut written, mut offered) = (0, 0);
-            for slice in slices {
-                assert!(!slice.is_empty(), "a write of nothing");
-                let taken = slice.len().min(peer.space);
-                got[id as usize].extend_from_slice(&slice[..taken]);
-                peer.space -= if peer.space == usize::MAX { 0 } else { taken };
-                written += taken;
-                offered += slice.len();
-            }
-            peer.is_blocked = written < offered;
-            written
-        });
+        fanout.flush(
+            self.now,
+            &mut outlets(|id, slices| {
+                let peer = &mut peers[id as usize];
+                assert!(
+                    peer.is_here && !peer.is_blocked,
+                    "a write to {id}, who is not to be written to"
+                );
+                let (mut written, mut offered) = (0, 0);
+                for slice in slices {
+                    assert!(!slice.is_empty(), "a write of nothing");
+                    let taken = slice.len().min(peer.space);
+                    got[id as usize].extend_from_slice(&slice[..taken]);
+                    peer.space -= if peer.space == usize::MAX { 0 } else { taken };
+                    written += taken;
+                    offered += slice.len();
+                }
+                peer.is_blocked = written < offered;
+                written
+            }),
+        );
         for (id, bytes) in got.into_iter().enumerate() {
             self.hear(id, &bytes);
         }
