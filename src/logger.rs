@@ -529,7 +529,7 @@ mod tests {
         let (done, result) = mpsc::channel();
         thread::spawn(move || done.send(work()));
         result
-            .recv_timeout(Duration::from_secs(10))
+            .recv_timeout(Duration::from_secs(60))
             .expect("the logger must not block")
     }
 

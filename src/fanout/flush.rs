@@ -35,8 +35,7 @@ const BLOCK: usize = 32;
 impl Fanout {
     /// Writes what is new to everybody who takes it.
     ///
-    /// `write` is given a reader and slices, and says how many bytes of them it could write; fewer than
-    /// all block the reader until [`Self::unblock`].
+    /// An outlet that takes less than it is given blocks its reader until [`Self::unblock`].
     pub fn flush(&mut self, now: Millis, outlets: &mut impl Outlets) {
         self.now = now;
         while let Some(feed_id) = self.dirty.pop() {
