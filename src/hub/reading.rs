@@ -88,10 +88,14 @@ impl<S: Stream> Hub<S> {
         }
         let text = match self.config.bare {
             true => None,
-            false => clean::as_plain_lines(bytes),
+            false => clean::as_clean_lines(bytes),
         };
         let mut rest = bytes;
-        while self.next(id, input, text, &mut rest) {
+        loop {
+            let text = text.and_then(|text| text.get(bytes.len() - rest.len()..));
+            if !self.next(id, input, text, &mut rest) {
+                break;
+            }
             if self.connections[id as usize].phase != Phase::Open {
                 input.decoder = Default::default();
                 return;
@@ -118,18 +122,14 @@ impl<S: Stream> Hub<S> {
         }
     }
 
-    /// Deals with what comes next in `rest`, the end of `text` if that is plain: with talk, as much of it as may be taken
-    /// together, or with one other line. Whether there was any.
+    /// Deals with what comes next in `rest`: with talk, as much of it as may be taken together, or with one other line.
+    /// `text` is its whole lines, if they are clean. Whether there was anything.
     fn next(&mut self, id: Id, input: &mut Input, text: Option<&str>, rest: &mut &[u8]) -> bool {
         let mut ends = [0; limits::RUN_LINES];
-        let is_in = input.decoder.is_idle() && !self.chat.is_visitor(id);
-        let talk = text.filter(|_| is_in).and_then(|text| {
-            plain::talk(
-                &text[text.len() - rest.len()..],
-                self.most_talk(id),
-                &mut ends,
-            )
-        });
+        let may_talk = input.decoder.is_idle() && !self.chat.is_visitor(id);
+        let talk = text
+            .filter(|_| may_talk)
+            .and_then(|text| plain::talk(text, self.most_talk(id), &mut ends));
         if let Some(lines) = talk {
             *rest = &rest[lines.size()..];
             input.listing = self.command(id, Command::Say(lines), lines.count());
@@ -137,8 +137,8 @@ impl<S: Stream> Hub<S> {
         }
         match input.decoder.next(rest, self.framing) {
             Some(Item::Line(line)) => {
-                let plain = text.and_then(|text| clean::part_of(text, &line));
-                input.listing = self.line(id, &line, plain);
+                let text = text.and_then(|text| clean::part_of(text, &line));
+                input.listing = self.line(id, &line, text);
             }
             Some(Item::TooLong) if self.config.bare => self.end(id, Why::LineTooLong),
             Some(Item::TooLong) => {
@@ -206,21 +206,21 @@ impl<S: Stream> Hub<S> {
         }
     }
 
-    /// Deals with one line, which is `plain` too if it is known to be plain text. A long answer that it began is given
+    /// Deals with one line, which is `text` if it is known to be clean. A long answer that it began is given
     /// back.
     pub(super) fn line(
         &mut self,
         id: Id,
         line: &[u8],
-        plain: Option<&str>,
+        text: Option<&str>,
     ) -> Option<chat::Listing> {
         if self.config.bare {
             log::trace!("{} said a line", self.connections[id as usize].origin);
             self.post.relay(LOBBY_ID, id, line);
             return None;
         }
-        if let Some(line) = plain {
-            return self.command(id, plain::parse_plain(line), 1);
+        if let Some(line) = text {
+            return self.command(id, plain::parse_clean(line), 1);
         }
         let mut scratch = std::mem::take(&mut self.scratch);
         let listing = self.command(id, plain::parse(line, &mut scratch), 1);

@@ -48,12 +48,16 @@ pub fn clean<'a>(text: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a str {
     })
 }
 
-/// Many lines at once, as text: `None` unless all are plain ASCII, with no `\r` at their ends. To look at them
-/// together costs a fraction of looking at each.
-pub fn as_plain_lines(lines: &[u8]) -> Option<&str> {
+/// The whole lines with which `bytes` begin, as text: `None` unless all are clean as they stand, with no `\r` at their
+/// ends. To look at them together costs a fraction of looking at each.
+pub fn as_clean_lines(bytes: &[u8]) -> Option<&str> {
+    // What a read cuts off may be half a character.
+    let end = memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1);
+    let lines = &bytes[..end];
+    let is_unclean = |c| c != '\n' && is_control(c);
     str::from_utf8(lines)
         .ok()
-        .filter(|_| has_only(lines, b'\n'))
+        .filter(|text| has_only(lines, b'\n') || !text.contains(is_unclean))
 }
 
 /// `line` as a part of `text`, if it is one: if it lies there, not if it merely reads alike.
@@ -150,7 +154,8 @@ mod tests {
     #[test]
     fn lines_are_looked_at_together() {
         let input = &b"one\n\ttwo~ \n\nthree"[..];
-        let text = as_plain_lines(input).expect("all of it is plain");
+        let text = as_clean_lines(input).expect("all of it is plain");
+        assert_eq!(text.as_bytes(), &input[..12]);
         assert_eq!(part_of(text, &input[4..10]), Some("\ttwo~ "));
         assert_eq!(part_of(text, &input[..0]), Some(""));
         assert_eq!(part_of(text, b"one"), None, "it only reads alike");
@@ -158,9 +163,28 @@ mod tests {
         assert_eq!(part_of(&text[..4], &input[4..7]), None);
         for other in 0..=255u8 {
             let is_plain = matches!(other, b'\n' | b'\t' | 32..127);
-            let lines = [b"many bytes before, ", &[other][..], b" and many behind"].concat();
-            assert_eq!(as_plain_lines(&lines).is_some(), is_plain, "{other}");
+            let lines = [b"many bytes before, ", &[other][..], b" and many behind\n"].concat();
+            assert_eq!(as_clean_lines(&lines).is_some(), is_plain, "{other}");
         }
+    }
+
+    #[test]
+    fn lines_in_any_script_are_looked_at_together() {
+        for (bytes, expected) in [
+            ("größer\n世界 🌍\n", Some("größer\n世界 🌍\n")),
+            ("größer\nhalf", Some("größer\n")),
+            ("half", Some("")),
+            ("é\r\n", None),
+            ("é\u{85}\n", None),
+            ("é\u{202E}\n", None),
+            ("é\x1b\n", None),
+            ("é\n\r", Some("é\n")),
+        ] {
+            assert_eq!(as_clean_lines(bytes.as_bytes()), expected, "{bytes:?}");
+        }
+        let cut = "ja\né".as_bytes();
+        assert_eq!(as_clean_lines(&cut[..cut.len() - 1]), Some("ja\n"));
+        assert_eq!(as_clean_lines(b"\xff\n"), None);
     }
 
     #[test]

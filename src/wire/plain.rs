@@ -17,7 +17,7 @@ const QUIT: &[u8] = b"quit";
 /// Reads one line, without its end. `scratch` is used where the line had to be cleaned.
 pub fn parse<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Command<'a> {
     match clean::as_plain(line) {
-        Some(text) => parse_plain(text),
+        Some(text) => parse_clean(text),
         None => {
             let line = telnet::strip(line);
             if *line == *QUIT {
@@ -36,8 +36,8 @@ pub fn says_something(line: &[u8]) -> bool {
     !clean::cleaned(&telnet::strip(line)).is_empty()
 }
 
-/// [`parse`] for a line that is known to be plain ASCII.
-pub fn parse_plain(line: &str) -> Command<'_> {
+/// [`parse`] for a line that is known to be clean.
+pub fn parse_clean(line: &str) -> Command<'_> {
     match line.as_bytes() {
         QUIT => Command::Quit(""),
         _ => parse_text(line),
@@ -111,7 +111,7 @@ pub struct Most {
 }
 
 /// The talk with which `text` begins, if it does: whole lines with their newlines, none of them a command or a
-/// line that [`parse`] would change. `text` is plain ASCII. `ends` is for where they end, and has room for as many.
+/// line that [`parse`] would change. `text` is clean. `ends` is for where they end, and has room for as many.
 pub fn talk<'a>(text: &'a str, most: Most, ends: &'a mut [u32]) -> Option<Lines<'a>> {
     let (mut from, mut lines) = (0, 0);
     for end in memchr::memchr_iter(b'\n', text.as_bytes()) {

@@ -74,7 +74,7 @@ pub fn plain(data: &[u8]) {
 
 /// Lines that are taken together are those that would be taken one by one, as far as the first that is no talk.
 fn together(data: &[u8]) {
-    let Some(text) = clean::as_plain_lines(data) else {
+    let Some(text) = clean::as_clean_lines(data) else {
         return;
     };
     let most = plain::Most {
@@ -96,7 +96,10 @@ fn together(data: &[u8]) {
             .strip_suffix('\n')
             .filter(|line| line.len() <= most.line);
         let is_talk = |line: &&str| {
-            plain::parse_plain(line) == Command::Say((*line).into()) && !line.starts_with('/')
+            let mut scratch = Vec::new();
+            let command = plain::parse(line.as_bytes(), &mut scratch);
+            assert_eq!(plain::parse_clean(line), command);
+            command == Command::Say((*line).into()) && !line.starts_with('/')
         };
         let Some(line) = whole.filter(is_talk) else {
             break;
