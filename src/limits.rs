@@ -37,6 +37,10 @@ pub const MIN_MEMORY: usize = 1 << 20;
 pub const RELEASE: usize = 256 << 10;
 /// … but not more often than this, unless tables have moved.
 pub const RELEASE_PAUSE: Millis = 100;
+/// Rooms are lively when in one turn so many speak for each room that hears something …
+pub const LIVELY: usize = 8;
+/// … and then the event loop waits so long for more of them, in microseconds, if the turn took no less itself.
+pub const GATHER: u64 = 100;
 /// Connections accepted from one listener before the others get their turn.
 pub const ACCEPTS: usize = 256;
 /// How long accepting rests after the system refused a descriptor or memory for one more. Another

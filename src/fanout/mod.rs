@@ -441,6 +441,11 @@ impl Fanout {
         !self.dirty.is_empty() || !self.due.is_empty() || !self.touched.is_empty()
     }
 
+    /// How many feeds have lines that the next flush will write.
+    pub fn feeds_with_news(&self) -> usize {
+        self.dirty.len()
+    }
+
     /// The readers given up since the last call: too far behind, where the policy or the dialect has no
     /// way to go on.
     pub fn take_too_slow(&mut self) -> Vec<ReaderId> {

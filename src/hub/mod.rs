@@ -102,6 +102,8 @@ pub struct Hub<S> {
     /// As of this turn, if somebody has asked for them.
     figures: Option<Figures>,
     rate: Rate,
+    /// Many spoke in this turn, in few rooms.
+    is_lively: bool,
     /// The time of day, as the event loop last said.
     wall: Wall,
 }
@@ -149,6 +151,7 @@ impl<S: Stream> Hub<S> {
             is_short: false,
             figures: None,
             rate: Rate::default(),
+            is_lively: false,
             wall: Wall::default(),
             config,
         }
@@ -231,7 +234,9 @@ impl<S: Stream> Hub<S> {
         self.post.published = 0;
         self.figures = None;
         self.run_timers();
-        self.read_ready();
+        let speakers = self.read_ready();
+        let rooms = self.post.fanout.feeds_with_news();
+        self.is_lively = speakers >= limits::LIVELY * rooms.max(1);
         self.flush();
         self.see_out();
         self.wake_waiting();
@@ -252,6 +257,12 @@ impl<S: Stream> Hub<S> {
     /// is given will take the next ones.
     pub fn take_records(&mut self, buffer: Vec<u8>) -> (Vec<u8>, u64) {
         self.post.take_records(buffer)
+    }
+
+    /// Whether so many spoke in this turn, in so few rooms, that what more of them say in a moment should go out
+    /// together: with one write for each reader instead of one for each line.
+    pub fn is_lively(&self) -> bool {
+        self.is_lively
     }
 
     /// Whether the next turn has something to do at once.

@@ -9,8 +9,10 @@ use crate::wire::{clean, telnet};
 use std::borrow::Cow;
 
 impl<S: Stream> Hub<S> {
-    /// Reads from whoever is ready, each its share, until the turn has published enough.
-    pub(super) fn read_ready(&mut self) {
+    /// Reads from whoever is ready, each its share, until the turn has published enough. Gives how many of them were
+    /// heard in a room.
+    pub(super) fn read_ready(&mut self) -> usize {
+        let mut speakers = 0;
         // What the turn keeps counts as well: half lines, answers.
         let most = self.memory() + 2 * self.budget;
         for _ in 0..self.ready.len() {
@@ -24,12 +26,15 @@ impl<S: Stream> Hub<S> {
                 continue;
             };
             connection.listed = false;
+            let before = self.post.published;
             match connection.phase {
                 Phase::Open => self.read(id),
                 Phase::Lingering => self.discard(id),
                 Phase::Draining { .. } | Phase::Over => {}
             }
+            speakers += usize::from(self.post.published > before);
         }
+        speakers
     }
 
     /// One connection's share of a turn.

@@ -35,6 +35,8 @@ const INTERESTS: Interest = Interest::READABLE
 const INTERESTS: Interest = Interest::READABLE.add(Interest::WRITABLE);
 /// Events taken from the kernel at once.
 const EVENTS: usize = 1024;
+/// How long those are waited for who talk in a lively room.
+const GATHER: Duration = Duration::from_micros(limits::GATHER);
 
 /// A listener, and whether connections wait there.
 #[derive(Debug)]
@@ -138,6 +140,7 @@ impl Server {
             {
                 return Err(error);
             }
+            let began = Instant::now();
             for event in &events {
                 match event.token() {
                     SIGNALS => {
@@ -179,6 +182,11 @@ impl Server {
                 && (self.hub.is_empty() || now >= stop_at)
             {
                 return Ok(());
+            }
+            // After the writes, so that whoever breaks a silence is heard at once; never for longer than what it may
+            // save, which is a turn like this one.
+            if self.hub.is_lively() && !self.hub.is_busy() && began.elapsed() >= GATHER {
+                std::thread::sleep(GATHER);
             }
         }
     }

@@ -6,6 +6,7 @@ use crate::stage::{self, Stage};
 use snug::chat::Origin;
 use snug::fanout::Slow;
 use snug::hub::Config;
+use snug::limits;
 
 /// All orders of so many things.
 fn orders(count: usize) -> Vec<Vec<usize>> {
@@ -196,6 +197,31 @@ fn a_close_in_the_middle_of_the_fan_out_is_anybodys() {
             }
         }
     }
+}
+
+#[test]
+fn a_room_is_lively_while_many_speak_in_it() {
+    let mut stage = gather(stage::config(), 2 * limits::LIVELY);
+    // A line of one byte comes whole.
+    let mut say = |speakers: std::ops::Range<Who>, text: &str| {
+        for who in speakers {
+            stage.arrive(who, text.as_bytes());
+            stage.tell(who, false);
+        }
+        stage.turn();
+        let is_lively = stage.is_lively();
+        stage.settle();
+        is_lively
+    };
+    let enough = limits::LIVELY;
+    assert!(say(0..enough, "\n"));
+    assert!(!say(0..enough - 1, "\n"), "too few");
+    assert!(!say(0..1, &"hello\n".repeat(enough)), "one alone");
+    assert!(!say(0..enough, "/ping\n"), "an answer is nobody else's");
+    // Now there is a second room to be heard in, of which each has as many.
+    say(0..enough, "/join den\n");
+    assert!(say(0..2 * enough, "\n"));
+    assert!(!say(1..2 * enough, "\n"), "too few for two rooms");
 }
 
 #[test]

@@ -77,6 +77,11 @@ impl Stage {
         }
     }
 
+    /// Whether the event loop would wait a moment for more.
+    pub fn is_lively(&self) -> bool {
+        self.hub.is_lively()
+    }
+
     pub fn pipe(&self, who: Who) -> RefMut<'_, Pipe> {
         self.clients[who].pipe.borrow_mut()
     }
