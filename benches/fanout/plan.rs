@@ -323,6 +323,7 @@ fn groups(matches: &ArgMatches, short: bool) -> Vec<Group> {
     }
     let wants = |name: &str| wants(matches, name);
     let own = |usual: usize| if given { readers.clone() } else { vec![usual] };
+    let bursts = numbers(matches, "burst");
     let mut groups = Vec::new();
     if wants("idle") {
         let connections = own(if short { 1_000 } else { CONNECTIONS_OF_IDLE });
@@ -331,9 +332,7 @@ fn groups(matches: &ArgMatches, short: bool) -> Vec<Group> {
             .for_each(|count| add(&mut groups, count, Kind::Idle));
     }
     for &readers in &readers {
-        let bursts = numbers(matches, "burst")
-            .into_iter()
-            .filter(|_| wants("burst"));
+        let bursts = bursts.iter().copied().filter(|_| wants("burst"));
         for batch in wants("one").then_some(1).into_iter().chain(bursts) {
             add(&mut groups, readers, Kind::Lines(batch));
         }
@@ -348,7 +347,7 @@ fn groups(matches: &ArgMatches, short: bool) -> Vec<Group> {
     }
     let people = own(if short { 200 } else { PEOPLE_IN_ROOMS });
     for people in people.into_iter().filter(|_| wants("rooms")) {
-        for burst in [1, 64] {
+        for burst in std::iter::once(1).chain(bursts.iter().copied()) {
             add(&mut groups, people, Kind::Rooms(burst));
         }
     }
