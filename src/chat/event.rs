@@ -3,7 +3,7 @@
 //! Owns the vocabulary. Texts in here are clean (contract, promise 6): the dialect that read them saw to it.
 
 use super::bans::Door;
-use super::history::Line;
+use super::history::{Line, Talk};
 use super::{Millis, Moment, PersonId, RoomId};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -73,6 +73,11 @@ impl<'a> Lines<'a> {
             .last()
             .map_or(self.text.len(), |&end| end as usize)
             + 1
+    }
+
+    /// All of them, with a newline between each and the next.
+    pub fn joined(self) -> &'a str {
+        &self.text[..self.size() - 1]
     }
 
     /// Each, without its newline.
@@ -172,8 +177,8 @@ pub enum Event<'a> {
         author: Option<PersonId>,
         said: Said<'a>,
     },
-    /// A line that stays: for the history's file.
-    Record { room: &'a str, line: Line<'a> },
+    /// Lines that stay: for the history's file.
+    Record { room: &'a str, talk: Talk<'a> },
     /// One person gets a line.
     Tell { to: PersonId, notice: Notice<'a> },
     /// One person speaks to another; each gets their line, unless the other does not read.

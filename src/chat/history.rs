@@ -1,5 +1,6 @@
 //! What was said in a room, for those who come later.
 
+use super::event::Lines;
 use super::time::Moment;
 use crate::limits;
 use crate::memory::{Held, Meter, block};
@@ -19,12 +20,35 @@ pub struct Line<'a> {
 /// What stands around a name and a text where they are said again, in bytes: the time with its date.
 const AROUND: usize = 32;
 
-/// The last lines of a room, [`limits::HISTORY`] at most; oldest first. Names and texts stand one behind the
-/// other in one buffer: rooms that are talked in allocate nothing.
+/// What somebody says in public at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Talk<'a> {
+    pub at: Moment,
+    /// `/me TEXT`.
+    pub is_action: bool,
+    pub name: &'a str,
+    pub lines: Lines<'a>,
+}
+
+impl<'a> From<Line<'a>> for Talk<'a> {
+    fn from(line: Line<'a>) -> Self {
+        Self {
+            at: line.at,
+            is_action: line.is_action,
+            name: line.name,
+            lines: line.text.into(),
+        }
+    }
+}
+
+/// The last lines of a room, [`limits::HISTORY`] at most; oldest first. What was said at once is kept as it came, names
+/// and texts one behind the other in one buffer: rooms that are talked in allocate nothing.
 #[derive(Debug)]
 pub struct History {
     entries: VecDeque<Entry>,
-    /// The names and texts of all `entries`, behind `dead` bytes of lines that are gone.
+    /// Lines in all `entries`. There may be more than are the last ones: the first entry goes when none of it is.
+    lines: usize,
+    /// The names and texts of all `entries`, behind `dead` bytes of entries that are gone.
     texts: String,
     dead: usize,
     /// The number that the next line will have.
@@ -32,13 +56,17 @@ pub struct History {
     held: Held,
 }
 
+/// What was said at once.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     at: Moment,
     name: u32,
+    /// Bytes of all its lines, with the newlines between them.
     text: u32,
-    /// Counts the lines that were ever said in the room; it begins anew after 2^32 of them.
+    /// Of the first line: counts those that were ever said in the room; it begins anew after 2^32 of them.
     number: u32,
+    /// How many lines: [`limits::RUN_LINES`] at most.
+    lines: u16,
     is_action: bool,
     /// Said behind a key.
     is_private: bool,
@@ -55,6 +83,7 @@ impl History {
     pub fn new(meter: &Meter) -> Self {
         Self {
             entries: VecDeque::new(),
+            lines: 0,
             texts: String::new(),
             dead: 0,
             next: 0,
@@ -62,28 +91,34 @@ impl History {
         }
     }
 
-    /// Adds the newest line.
-    pub fn push(&mut self, line: Line<'_>, is_private: bool) {
-        if self.entries.len() == limits::HISTORY
-            && let Some(oldest) = self.entries.pop_front()
+    /// Adds the newest lines.
+    pub fn push(&mut self, talk: Talk<'_>, is_private: bool) {
+        let lines = talk.lines.count();
+        while let Some(oldest) = self.entries.front()
+            && self.lines + lines >= limits::HISTORY + usize::from(oldest.lines)
         {
+            self.lines -= usize::from(oldest.lines);
             self.dead += oldest.len();
+            self.entries.pop_front();
         }
         if self.dead > self.texts.len() / 2 {
             self.texts.drain(..std::mem::take(&mut self.dead));
         }
         let capacity = (self.entries.capacity(), self.texts.capacity());
-        self.texts.push_str(line.name);
-        self.texts.push_str(line.text);
+        let text = talk.lines.joined();
+        self.texts.push_str(talk.name);
+        self.texts.push_str(text);
         self.entries.push_back(Entry {
-            at: line.at,
-            name: line.name.len() as u32,
-            text: line.text.len() as u32,
+            at: talk.at,
+            name: talk.name.len() as u32,
+            text: text.len() as u32,
             number: self.next,
-            is_action: line.is_action,
+            lines: lines as u16,
+            is_action: talk.is_action,
             is_private,
         });
-        self.next = self.next.wrapping_add(1);
+        self.lines += lines;
+        self.next = self.next.wrapping_add(lines as u32);
         if capacity != (self.entries.capacity(), self.texts.capacity()) {
             self.count();
         }
@@ -91,47 +126,50 @@ impl History {
 
     /// Forgets the older half; the last line too, if it is the only one.
     pub fn halve(&mut self) {
-        let from = self.entries.len().div_ceil(2);
-        self.keep(|index, _| index >= from);
+        let mut older = self.len().div_ceil(2);
+        self.keep(|_, lines| {
+            let gone = older.min(lines);
+            older -= gone;
+            gone
+        });
     }
 
     /// The newest `n`, oldest first.
     pub fn last(&self, n: usize) -> impl Iterator<Item = Line<'_>> {
-        self.lines()
-            .map(|(line, _)| line)
-            .skip(self.entries.len().saturating_sub(n))
+        let older = self.len().saturating_sub(n);
+        self.lines().map(|(_, line)| line).skip(older)
     }
 
     /// How many of the newest `n` fit into so many bytes, with what stands around each.
     pub fn fitting(&self, n: usize, bytes: usize) -> usize {
+        let lengths = self.last(n).map(|line| line.name.len() + line.text.len());
+        let lengths: Vec<usize> = lengths.collect();
         let mut left = bytes;
-        let fits = |entry: &&Entry| {
-            let rest = left.checked_sub(entry.len() + AROUND);
+        let fits = |length: &&usize| {
+            let rest = left.checked_sub(**length + AROUND);
             left = rest.unwrap_or_default();
             rest.is_some()
         };
-        self.entries.iter().rev().take(n).take_while(fits).count()
+        lengths.iter().rev().take_while(fits).count()
     }
 
     /// The numbers of the newest `n`: that of the first, and that behind the last. `None` if nothing was said.
     pub fn numbers(&self, n: usize) -> Option<(u32, u32)> {
-        let first = self.entries.len().saturating_sub(n);
-        Some((self.entries.get(first)?.number, self.next))
+        let older = self.len().saturating_sub(n);
+        let (first, _) = self.lines().nth(older)?;
+        Some((first, self.next))
     }
 
     /// The lines with numbers from `from` on to before `to`, as far as they are still there, oldest first.
     pub fn between(&self, from: u32, to: u32) -> impl Iterator<Item = (u32, Line<'_>)> {
         let span = to.wrapping_sub(from);
-        self.entries
-            .iter()
-            .zip(self.lines())
-            .map(|(entry, (line, _))| (entry.number, line))
+        self.lines()
             .filter(move |(number, _)| number.wrapping_sub(from) < span)
     }
 
     /// Forgets what was said behind a key: the room is opened to all.
     pub fn forget_private(&mut self) {
-        self.keep(|_, entry| !entry.is_private);
+        self.keep(|entry, lines| if entry.is_private { lines } else { 0 });
     }
 
     /// Whether nothing was said.
@@ -150,16 +188,37 @@ impl History {
         self.memory()
     }
 
-    /// Forgets the others, and holds no more memory than it takes.
-    fn keep(&mut self, is_kept: impl Fn(usize, Entry) -> bool) {
+    /// How many lines there are.
+    fn len(&self) -> usize {
+        self.lines.min(limits::HISTORY)
+    }
+
+    /// Forgets so many of the first lines of each entry as it has, and holds no more memory than the others take.
+    fn keep(&mut self, mut forgotten: impl FnMut(Entry, usize) -> usize) {
+        let mut older = self.lines - self.len();
         let (mut entries, mut texts) = (VecDeque::new(), String::new());
-        for (index, (&entry, (line, _))) in self.entries.iter().zip(self.lines()).enumerate() {
-            if is_kept(index, entry) {
-                texts.push_str(line.name);
-                texts.push_str(line.text);
-                entries.push_back(entry);
+        let mut rest = &self.texts[self.dead..];
+        for &entry in &self.entries {
+            let (both, behind) = rest.split_at(entry.len());
+            rest = behind;
+            let (name, text) = both.split_at(entry.name as usize);
+            // Those that are older than the last ones would be among them again.
+            let lines = usize::from(entry.lines);
+            let hidden = older.min(lines);
+            older -= hidden;
+            let gone = hidden + forgotten(entry, lines - hidden);
+            if let Some(kept) = text.splitn(gone + 1, '\n').nth(gone) {
+                texts.push_str(name);
+                texts.push_str(kept);
+                entries.push_back(Entry {
+                    text: kept.len() as u32,
+                    number: entry.number.wrapping_add(gone as u32),
+                    lines: (lines - gone) as u16,
+                    ..entry
+                });
             }
         }
+        self.lines = entries.iter().map(|entry| usize::from(entry.lines)).sum();
         (self.entries, self.texts, self.dead) = (entries, texts, 0);
         self.count();
     }
@@ -173,21 +232,25 @@ impl History {
         block(self.entries.capacity() * size_of::<Entry>()) + block(self.texts.capacity())
     }
 
-    /// All lines, oldest first, and whether each was said behind a key.
-    fn lines(&self) -> impl Iterator<Item = (Line<'_>, bool)> {
+    /// All lines with their numbers, oldest first.
+    fn lines(&self) -> impl Iterator<Item = (u32, Line<'_>)> {
         let mut rest = &self.texts[self.dead..];
-        self.entries.iter().map(move |entry| {
+        let entries = self.entries.iter().map(move |entry| {
             let (both, behind) = rest.split_at(entry.len());
             rest = behind;
-            let (name, text) = both.split_at(entry.name as usize);
-            let line = Line {
+            (entry, both.split_at(entry.name as usize))
+        });
+        let lines = entries.flat_map(|(entry, (name, text))| {
+            let line = move |text| Line {
                 at: entry.at,
                 is_action: entry.is_action,
                 name,
                 text,
             };
-            (line, entry.is_private)
-        })
+            let numbers = (0..).map(|n| entry.number.wrapping_add(n));
+            numbers.zip(text.split('\n').map(line))
+        });
+        lines.skip(self.lines - self.len())
     }
 }
 
@@ -195,13 +258,17 @@ impl History {
 mod tests {
     use super::*;
 
-    fn line<'a>(name: &'a str, text: &'a str) -> Line<'a> {
-        Line {
+    fn talk<'a>(name: &'a str, lines: Lines<'a>) -> Talk<'a> {
+        Talk {
             at: Moment::default(),
             is_action: false,
             name,
-            text,
+            lines,
         }
+    }
+
+    fn line<'a>(name: &'a str, text: &'a str) -> Talk<'a> {
+        talk(name, text.into())
     }
 
     #[test]
@@ -224,6 +291,41 @@ mod tests {
         }
         assert_eq!(history.last(3).count(), 3);
         assert!(history.memory() < 16 << 10, "{} bytes", history.memory());
+    }
+
+    #[test]
+    fn lines_said_at_once_are_lines_like_others() {
+        let (text, all) = ("é\n\nthree\n4\n5\n\n", ["é", "", "three", "4", "5", ""]);
+        let ends: Vec<u32> = text.match_indices('\n').map(|(at, _)| at as u32).collect();
+        for halved in [0, 3, 7] {
+            let mut history = History::new(&Meter::default());
+            let mut expected: Vec<(u32, &str, bool)> = Vec::new();
+            for n in 0..400 {
+                let count = n % ends.len();
+                let (lines, said) = match count {
+                    0 => ("alone".into(), &["alone"][..]),
+                    _ => (Lines::new(text, &ends[..count]), &all[..count]),
+                };
+                let (numbers, is_private) = (history.next.., n % 5 == 0);
+                history.push(talk("Zoë", lines), is_private);
+                expected.extend(numbers.zip(said).map(|(n, &text)| (n, text, is_private)));
+                expected.drain(..expected.len().saturating_sub(limits::HISTORY));
+                if halved > 0 && n % 70 == halved {
+                    history.halve();
+                    expected.drain(..expected.len().div_ceil(2));
+                }
+                if halved > 0 && n % 150 == halved {
+                    history.forget_private();
+                    expected.retain(|&(_, _, is_private)| !is_private);
+                }
+                let lines: Vec<_> = history.lines().map(|(n, line)| (n, line.text)).collect();
+                let expected: Vec<_> = expected.iter().map(|&(n, text, _)| (n, text)).collect();
+                assert_eq!(lines, expected);
+                assert_eq!(history.numbers(1).map(|(n, _)| n), Some(history.next - 1));
+                history.checked_memory();
+                assert!(history.lines <= limits::HISTORY + ends.len());
+            }
+        }
     }
 
     #[test]

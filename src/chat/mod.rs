@@ -20,7 +20,7 @@ mod time;
 pub use crate::limits::Millis;
 pub use bans::{Door, Place};
 pub use event::{Command, Deed, Event, Figures, Lines, Notice, Origin, Reason, Said, Who};
-pub use history::Line;
+pub use history::{Line, Talk};
 pub use listing::Listing;
 pub use rooms::{LOBBY, LOBBY_ID};
 pub use time::{Moment, Wall};
@@ -147,7 +147,7 @@ impl Chat {
             return;
         };
         match self.rooms.find(&name) {
-            Some(id) => self.rooms.get_mut(id).history.push(line, false),
+            Some(id) => self.rooms.get_mut(id).history.push(line.into(), false),
             None => self.past.remember(&name, line),
         }
     }

@@ -42,7 +42,7 @@ impl Past {
     pub fn remember(&mut self, name: &str, line: Line<'_>) {
         let history = self.take(name);
         let mut history = history.unwrap_or_else(|| History::new(&self.meter));
-        history.push(line, false);
+        history.push(line.into(), false);
         self.put(name, history);
     }
 
@@ -152,12 +152,12 @@ mod tests {
     fn what_was_said_behind_a_key_is_not_kept() {
         let mut past = Past::new(&Meter::default());
         let mut history = History::new(&Meter::default());
-        history.push(line("private"), true);
+        history.push(line("private").into(), true);
         past.keep("#closed", history);
         assert!(past.rooms.is_empty());
         let mut history = History::new(&Meter::default());
         for (text, is_private) in [("before", false), ("private", true), ("after", false)] {
-            history.push(line(text), is_private);
+            history.push(line(text).into(), is_private);
         }
         past.keep("#closed", history);
         assert_eq!(texts(&mut past, "#closed"), ["before", "after"]);

@@ -32,21 +32,19 @@ impl Chat {
         });
         let room = self.rooms.get_mut(room_id);
         let is_private = room.key.is_some();
-        for text in lines.iter() {
-            let line = Line {
-                at: now,
-                is_action,
-                name,
-                text,
-            };
-            if !is_private {
-                emit(Event::Record {
-                    room: &room.name,
-                    line,
-                });
-            }
-            room.history.push(line, is_private);
+        let talk = Talk {
+            at: now,
+            is_action,
+            name,
+            lines,
+        };
+        if !is_private {
+            emit(Event::Record {
+                room: &room.name,
+                talk,
+            });
         }
+        room.history.push(talk, is_private);
     }
 
     pub(super) fn whisper(

@@ -30,9 +30,10 @@ impl Audience {
                     }
                 }
             }
-            Event::Record { room, line } => {
+            Event::Record { room, talk } => {
+                let lines = talk.lines.iter();
                 self.records
-                    .push(format!("{room} {}: {}", line.name, line.text));
+                    .extend(lines.map(|text| format!("{room} {}: {text}", talk.name)));
             }
             Event::Tell { to, notice } => self.notice(to, notice),
             Event::Whisper {

@@ -3,7 +3,7 @@
 //! Owns which room's lines go into which feed. Never decides who may hear what: the rules did.
 
 use super::journal;
-use crate::chat::{Event, Line, Notice, PersonId, Reason, RoomId, Said};
+use crate::chat::{Event, Notice, PersonId, Reason, RoomId, Said, Talk};
 use crate::fanout::Fanout;
 use crate::fanout::queue::FeedId;
 use crate::wire::{plain, record};
@@ -46,7 +46,7 @@ impl Post {
     pub fn deliver(&mut self, event: Event<'_>) {
         match event {
             Event::Publish { room, author, said } => self.publish(room, author, said),
-            Event::Record { room, line } => self.record(room, line),
+            Event::Record { room, talk } => self.record(room, talk),
             Event::Tell { to, notice } => self.tell(to, notice),
             Event::Whisper {
                 from,
@@ -142,15 +142,18 @@ impl Post {
         }
     }
 
-    fn record(&mut self, room: &str, line: Line<'_>) {
-        if let Some((records, count)) = &mut self.records {
+    fn record(&mut self, room: &str, talk: Talk<'_>) {
+        let Some((records, count)) = &mut self.records else {
+            return;
+        };
+        for text in talk.lines.iter() {
             let entry = record::Entry {
-                unix: line.at.wall.unix,
-                utc_offset_seconds: line.at.wall.offset,
+                unix: talk.at.wall.unix,
+                utc_offset_seconds: talk.at.wall.offset,
                 room,
-                is_action: line.is_action,
-                name: line.name,
-                text: line.text,
+                is_action: talk.is_action,
+                name: talk.name,
+                text,
             };
             record::format(records, entry);
             *count += 1;

@@ -256,9 +256,9 @@ impl Seen {
                     "{event:?}"
                 );
             }
-            Event::Record { room, line } => {
+            Event::Record { room, talk } => {
                 assert!(
-                    room.starts_with('#') && line.at != Moment::default(),
+                    room.starts_with('#') && talk.at != Moment::default(),
                     "{event:?}"
                 );
             }
