@@ -5,7 +5,7 @@
 use super::*;
 use crate::chat::Command;
 use crate::wire::stranger::{self, Verdict};
-use crate::wire::{clean, telnet};
+use crate::wire::telnet;
 use std::borrow::Cow;
 
 impl<S: Stream> Hub<S> {
@@ -65,7 +65,7 @@ impl<S: Stream> Hub<S> {
             match self.finish(&mut input) {
                 Some(line) => {
                     self.connections[id as usize].is_new = false;
-                    input.listing = self.line(id, &line, None);
+                    input.listing = self.line(id, &line);
                 }
                 None => log::trace!("{origin} has rested"),
             }
@@ -91,16 +91,8 @@ impl<S: Stream> Hub<S> {
             input.decoder = Default::default();
             return;
         }
-        let text = match self.config.bare {
-            true => None,
-            false => clean::as_clean_lines(bytes),
-        };
         let mut rest = bytes;
-        loop {
-            let text = text.and_then(|text| text.get(bytes.len() - rest.len()..));
-            if !self.next(id, input, text, &mut rest) {
-                break;
-            }
+        while self.next(id, input, &mut rest) {
             if self.connections[id as usize].phase != Phase::Open {
                 input.decoder = Default::default();
                 return;
@@ -128,23 +120,17 @@ impl<S: Stream> Hub<S> {
     }
 
     /// Deals with what comes next in `rest`: with talk, as much of it as may be taken together, or with one other line.
-    /// `text` is its whole lines, if they are clean. Whether there was anything.
-    fn next(&mut self, id: Id, input: &mut Input, text: Option<&str>, rest: &mut &[u8]) -> bool {
+    /// Whether there was anything.
+    fn next(&mut self, id: Id, input: &mut Input, rest: &mut &[u8]) -> bool {
         let mut ends = [0; limits::RUN_LINES];
-        let may_talk = input.decoder.is_idle() && !self.chat.is_visitor(id);
-        let talk = text
-            .filter(|_| may_talk)
-            .and_then(|text| plain::talk(text, self.most_talk(id), &mut ends));
-        if let Some(lines) = talk {
+        let may_talk = !self.config.bare && input.decoder.is_idle() && !self.chat.is_visitor(id);
+        if may_talk && let Some(lines) = plain::talk(rest, self.most_talk(id), &mut ends) {
             *rest = &rest[lines.size()..];
             input.listing = self.command(id, Command::Say(lines), lines.count());
             return true;
         }
         match input.decoder.next(rest, self.framing) {
-            Some(Item::Line(line)) => {
-                let text = text.and_then(|text| clean::part_of(text, &line));
-                input.listing = self.line(id, &line, text);
-            }
+            Some(Item::Line(line)) => input.listing = self.line(id, &line),
             Some(Item::TooLong) if self.config.bare => self.end(id, Why::LineTooLong),
             Some(Item::TooLong) => {
                 let origin = self.connections[id as usize].origin;
@@ -187,7 +173,7 @@ impl<S: Stream> Hub<S> {
         }
         if connection.ended && input.unread.is_empty() && input.listing.is_none() {
             if let Some(line) = self.finish(&mut input) {
-                input.listing = self.line(id, &line, None);
+                input.listing = self.line(id, &line);
             }
             if input.listing.is_none() {
                 self.end(id, Why::ClosedByPeer);
@@ -211,21 +197,12 @@ impl<S: Stream> Hub<S> {
         }
     }
 
-    /// Deals with one line, which is `text` if it is known to be clean. A long answer that it began is given
-    /// back.
-    pub(super) fn line(
-        &mut self,
-        id: Id,
-        line: &[u8],
-        text: Option<&str>,
-    ) -> Option<chat::Listing> {
+    /// Deals with one line. A long answer that it began is given back.
+    pub(super) fn line(&mut self, id: Id, line: &[u8]) -> Option<chat::Listing> {
         if self.config.bare {
             log::trace!("{} said a line", self.connections[id as usize].origin);
             self.post.relay(LOBBY_ID, id, line);
             return None;
-        }
-        if let Some(line) = text {
-            return self.command(id, plain::parse_clean(line), 1);
         }
         let mut scratch = std::mem::take(&mut self.scratch);
         let listing = self.command(id, plain::parse(line, &mut scratch), 1);

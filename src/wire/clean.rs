@@ -48,22 +48,69 @@ pub fn clean<'a>(text: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a str {
     })
 }
 
-/// The whole lines with which `bytes` begin, as text: `None` unless all are clean as they stand, with no `\r` at their
-/// ends. To look at them together costs a fraction of looking at each.
-pub fn as_clean_lines(bytes: &[u8]) -> Option<&str> {
-    // What a read cuts off may be half a character.
-    let end = memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1);
-    let lines = &bytes[..end];
-    let is_unclean = |c| c != '\n' && is_control(c);
-    str::from_utf8(lines)
-        .ok()
-        .filter(|text| has_only(lines, b'\n') || !text.contains(is_unclean))
+/// Where those lines end, each at its newline, with which `bytes` begin and which are clean as they stand; up to the
+/// first that is not, or has no end.
+pub fn clean_lines(bytes: &[u8]) -> CleanLines<'_> {
+    CleanLines {
+        bytes,
+        line: 0,
+        seen: 0,
+        newlines: 0,
+    }
 }
 
-/// `line` as a part of `text`, if it is one: if it lies there, not if it merely reads alike.
-pub fn part_of<'a>(text: &'a str, line: &[u8]) -> Option<&'a str> {
-    let from = line.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
-    text.get(from..from.checked_add(line.len())?)
+/// See [`clean_lines`].
+#[derive(Debug)]
+pub struct CleanLines<'a> {
+    bytes: &'a [u8],
+    /// Where the next line begins.
+    line: usize,
+    /// So much has been looked at.
+    seen: usize,
+    /// The newlines in the last word of that, as [`each`] has them.
+    newlines: u64,
+}
+
+impl Iterator for CleanLines<'_> {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        while self.newlines == 0 {
+            let (words, _) = self.bytes.get(self.seen..)?.as_chunks();
+            let mut words = words.iter();
+            let count = words.len();
+            let other = words.position(|&word| !is_shown(u64::from_le_bytes(word)));
+            self.seen += size_of::<u64>() * other.unwrap_or(count);
+            let word = first_word(&self.bytes[self.seen..])?;
+            if word & each(0x80) != 0 {
+                return self.next_in_any_script();
+            }
+            let unclean = unshown(word, b'\n');
+            if unclean != 0 {
+                // The lines that end before it are clean.
+                self.bytes = &self.bytes[..self.seen + first_byte(unclean)];
+            }
+            self.newlines = found(word, b'\n') & !unclean & unclean.wrapping_sub(1);
+            self.seen += size_of::<u64>();
+        }
+        let end = self.seen - size_of::<u64>() + first_byte(self.newlines);
+        self.newlines &= self.newlines - 1;
+        self.line = end + 1;
+        Some(end)
+    }
+}
+
+impl CleanLines<'_> {
+    fn next_in_any_script(&mut self) -> Option<usize> {
+        let rest = &self.bytes[self.line..];
+        let line = &rest[..memchr::memchr(b'\n', rest)?];
+        let is_clean = str::from_utf8(line).is_ok_and(|text| !text.contains(is_control));
+        let end = self.line + line.len();
+        self.line = end + 1;
+        self.seen = end + 1;
+        is_clean.then_some(end)
+    }
 }
 
 /// Whether `c` would act on a terminal instead of being shown by it. The tab is none.
@@ -77,33 +124,56 @@ pub fn is_control(c: char) -> bool {
 
 /// Printable ASCII and tabs only: nearly every line, and then copied as it is.
 fn is_plain(text: &[u8]) -> bool {
-    has_only(text, b'\t')
+    let (words, rest) = text.as_chunks();
+    let is_plain = |word| is_shown(word) || unshown(word, b'\t') == 0;
+    let mut words = words.iter().map(|&word| u64::from_le_bytes(word));
+    words.all(is_plain) && first_word(rest).is_none_or(is_plain)
 }
 
-/// Whether all of `bytes` are printable ASCII, tabs, or `more`, which is ASCII too. It looks at eight at once: each byte
-/// of a word has its highest bit for the answer.
+/// A word with this byte in eight places: what is looked at eight at once is looked at so. Of an answer for each byte, that
+/// byte's highest bit has it.
+const fn each(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
+}
+
+/// The first eight bytes, the first of them lowest; where there are fewer, with blanks for the others. `None` if there is
+/// none.
 #[inline]
-fn has_only(bytes: &[u8], more: u8) -> bool {
-    let each = |byte: u8| u64::from_ne_bytes([byte; 8]);
+fn first_word(bytes: &[u8]) -> Option<u64> {
+    let word = bytes.first_chunk().copied().or_else(|| {
+        let mut word = [b' '; 8];
+        word[..bytes.len()].copy_from_slice(bytes);
+        (!bytes.is_empty()).then_some(word)
+    });
+    word.map(u64::from_le_bytes)
+}
+
+/// The place of the first byte that an answer is yes for.
+fn first_byte(answer: u64) -> usize {
+    (answer.trailing_zeros() / u8::BITS) as usize
+}
+
+/// Whether all bytes are printable ASCII.
+#[inline]
+fn is_shown(word: u64) -> bool {
     // Where a byte is no ASCII the sums may run over into its neighbour, but then the answer is no anyway.
-    let is_shown = |word: u64| {
-        let is_delete = word.wrapping_add(each(1));
-        let is_shown = word.wrapping_add(each(0x80 - b' '));
-        (word | is_delete | !is_shown) & each(0x80) == 0
-    };
-    let is_only = |word: u64| {
-        let is_not = |byte: u8| (word ^ each(byte)).wrapping_add(each(0x7f));
-        let is_below = !word.wrapping_add(each(0x80 - b' ')) & is_not(b'\t') & is_not(more);
-        (word | word.wrapping_add(each(1)) | is_below) & each(0x80) == 0
-    };
-    let (words, rest) = bytes.as_chunks();
-    let mut last = [b' '; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    let is_good = |word: [u8; 8]| {
-        let word = u64::from_ne_bytes(word);
-        is_shown(word) || is_only(word)
-    };
-    words.iter().all(|&word| is_good(word)) && is_good(last)
+    let is_delete = word.wrapping_add(each(1));
+    let is_shown = word.wrapping_add(each(0x80 - b' '));
+    (word | is_delete | !is_shown) & each(0x80) == 0
+}
+
+/// The bytes that are neither printable ASCII, nor tabs, nor `also`, which is ASCII too. Where one is no ASCII, there are
+/// some, but those behind it may be others.
+#[inline]
+fn unshown(word: u64, also: u8) -> u64 {
+    let is_low = !word.wrapping_add(each(0x80 - b' ')) & !found(word, b'\t') & !found(word, also);
+    (word | word.wrapping_add(each(1)) | is_low) & each(0x80)
+}
+
+/// The bytes of a word of ASCII that are this one.
+#[inline]
+fn found(word: u64, byte: u8) -> u64 {
+    !(word ^ each(byte)).wrapping_add(each(0x7f)) & each(0x80)
 }
 
 fn append_str(out: &mut Vec<u8>, text: &str) {
@@ -151,40 +221,69 @@ mod tests {
         }
     }
 
-    #[test]
-    fn lines_are_looked_at_together() {
-        let input = &b"one\n\ttwo~ \n\nthree"[..];
-        let text = as_clean_lines(input).expect("all of it is plain");
-        assert_eq!(text.as_bytes(), &input[..12]);
-        assert_eq!(part_of(text, &input[4..10]), Some("\ttwo~ "));
-        assert_eq!(part_of(text, &input[..0]), Some(""));
-        assert_eq!(part_of(text, b"one"), None, "it only reads alike");
-        assert_eq!(part_of(&text[4..], &input[..3]), None);
-        assert_eq!(part_of(&text[..4], &input[4..7]), None);
-        for other in 0..=255u8 {
-            let is_plain = matches!(other, b'\n' | b'\t' | 32..127);
-            let lines = [b"many bytes before, ", &[other][..], b" and many behind\n"].concat();
-            assert_eq!(as_clean_lines(&lines).is_some(), is_plain, "{other}");
-        }
+    /// The clean lines with which `bytes` begin.
+    fn lines(bytes: &[u8]) -> Vec<&[u8]> {
+        let mut from = 0;
+        let line = |end| &bytes[std::mem::replace(&mut from, end + 1)..end];
+        clean_lines(bytes).map(line).collect()
     }
 
     #[test]
-    fn lines_in_any_script_are_looked_at_together() {
-        for (bytes, expected) in [
-            ("größer\n世界 🌍\n", Some("größer\n世界 🌍\n")),
-            ("größer\nhalf", Some("größer\n")),
-            ("half", Some("")),
-            ("é\r\n", None),
-            ("é\u{85}\n", None),
-            ("é\u{202E}\n", None),
-            ("é\x1b\n", None),
-            ("é\n\r", Some("é\n")),
+    fn clean_lines_are_found_up_to_the_first_that_is_not() {
+        for (text, expected) in [
+            ("one\n\ttwo~ \n\nthree", &["one", "\ttwo~ ", ""][..]),
+            ("", &[]),
+            ("half", &[]),
+            ("\n\n\n\n\n\n\n\n\n", &[""; 9]),
+            ("größer\n世界 🌍\nplain\n", &["größer", "世界 🌍", "plain"]),
+            ("größer\nhalf", &["größer"]),
+            ("one\ntwo\r\nthree\n", &["one"]),
+            ("one\n\x1btwo\nthree\n", &["one"]),
+            ("é\r\n", &[]),
+            ("é\u{85}\n", &[]),
+            ("é\u{202E}\n", &[]),
+            ("é\x1b\n", &[]),
+            ("é\n\r", &["é"]),
+            (
+                "é\na long line without anything\n\x7f\n",
+                &["é", "a long line without anything"],
+            ),
         ] {
-            assert_eq!(as_clean_lines(bytes.as_bytes()), expected, "{bytes:?}");
+            for before in 0..9 {
+                let input = ["x".repeat(before), text.to_owned()].concat();
+                let lines = lines(input.as_bytes());
+                let expected = expected.iter().map(|line| line.as_bytes());
+                let rest = lines.iter().enumerate().map(|(n, line)| match n {
+                    0 => &line[before..],
+                    _ => line,
+                });
+                assert!(rest.eq(expected), "{input:?}: {lines:?}");
+            }
         }
-        let cut = "ja\né".as_bytes();
-        assert_eq!(as_clean_lines(&cut[..cut.len() - 1]), Some("ja\n"));
-        assert_eq!(as_clean_lines(b"\xff\n"), None);
+        assert_eq!(lines(b"ja\n\xc3"), [b"ja"]);
+        assert_eq!(lines(b"ja\n\xff\n"), [b"ja"]);
+    }
+
+    #[test]
+    fn every_byte_is_looked_at_wherever_it_stands() {
+        for byte in 0..=255u8 {
+            for before in 0..17 {
+                let line = [
+                    &b"many bytes before, "[..before],
+                    &[byte],
+                    b" a few behind\n",
+                ]
+                .concat();
+                let expected: &[&[u8]] = match byte {
+                    b'\n' => &[&line[..before], b" a few behind"],
+                    b'\t' | 32..127 => &[&line[..line.len() - 1]],
+                    _ => &[],
+                };
+                assert_eq!(lines(&line), expected, "{byte} behind {before}");
+                let is_plain = matches!(byte, b'\t' | 32..127);
+                assert_eq!(as_plain(&line[..line.len() - 1]).is_some(), is_plain);
+            }
+        }
     }
 
     #[test]

@@ -17,7 +17,8 @@ const QUIT: &[u8] = b"quit";
 /// Reads one line, without its end. `scratch` is used where the line had to be cleaned.
 pub fn parse<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Command<'a> {
     match clean::as_plain(line) {
-        Some(text) => parse_clean(text),
+        Some(_) if *line == *QUIT => Command::Quit(""),
+        Some(text) => parse_text(text),
         None => {
             let line = telnet::strip(line);
             if *line == *QUIT {
@@ -34,14 +35,6 @@ pub fn parse<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Command<'a> {
 /// Whether anything is left of a line when all has been taken out that is no text.
 pub fn says_something(line: &[u8]) -> bool {
     !clean::cleaned(&telnet::strip(line)).is_empty()
-}
-
-/// [`parse`] for a line that is known to be clean.
-pub fn parse_clean(line: &str) -> Command<'_> {
-    match line.as_bytes() {
-        QUIT => Command::Quit(""),
-        _ => parse_text(line),
-    }
 }
 
 fn parse_text(text: &str) -> Command<'_> {
@@ -110,21 +103,22 @@ pub struct Most {
     pub name: usize,
 }
 
-/// The talk with which `text` begins, if it does: whole lines with their newlines, none of them a command or a
-/// line that [`parse`] would change. `text` is clean. `ends` is for where they end, and has room for as many.
-pub fn talk<'a>(text: &'a str, most: Most, ends: &'a mut [u32]) -> Option<Lines<'a>> {
+/// The talk with which `bytes` begin, if they do: whole lines with their newlines, none of them a command or a
+/// line that [`parse`] would change. `ends` is for where they end, and has room for as many.
+pub fn talk<'a>(bytes: &'a [u8], most: Most, ends: &'a mut [u32]) -> Option<Lines<'a>> {
     let (mut from, mut lines) = (0, 0);
-    for end in memchr::memchr_iter(b'\n', text.as_bytes()) {
-        let line = &text.as_bytes()[from..end];
+    for end in clean::clean_lines(bytes) {
+        let line = &bytes[from..end];
         let is_talk = line.first() != Some(&b'/') && *line != *QUIT && line.len() <= most.line;
-        let bytes = from + lines * (most.name + AROUND_NAME);
-        if !is_talk || lines >= most.lines.min(ends.len()) || bytes > most.bytes {
+        let size = from + lines * (most.name + AROUND_NAME);
+        if !is_talk || lines >= most.lines.min(ends.len()) || size > most.bytes {
             break;
         }
         ends[lines] = end as u32;
         lines += 1;
         from = end + 1;
     }
+    let text = str::from_utf8(&bytes[..from]).ok()?;
     (lines > 0).then(|| Lines::new(text, &ends[..lines]))
 }
 
@@ -482,7 +476,7 @@ mod tests {
         };
         let check = |text: &str, most, expected: &[&str]| {
             let mut ends = [0; 8];
-            let lines = talk(text, most, &mut ends);
+            let lines = talk(text.as_bytes(), most, &mut ends);
             let taken: Vec<&str> = lines.iter().flat_map(|lines| lines.iter()).collect();
             assert_eq!(taken, expected, "{text:?}");
             let size: usize = expected.iter().map(|line| line.len() + 1).sum();
@@ -492,7 +486,7 @@ mod tests {
         check("a\n\nb c\nd", most, &["a", "", "b c"]);
         check("", most, &[]);
         check("half", most, &[]);
-        for other in ["quit", "/me", "//me", "/", "longer"] {
+        for other in ["quit", "/me", "//me", "/", "longer", "\x07", "b\r"] {
             check(&format!("a\n{other}\nb\n"), most, &["a"]);
             check(&format!("{other}\nb\n"), most, &[]);
         }

@@ -74,9 +74,6 @@ pub fn plain(data: &[u8]) {
 
 /// Lines that are taken together are those that would be taken one by one, as far as the first that is no talk.
 fn together(data: &[u8]) {
-    let Some(text) = clean::as_clean_lines(data) else {
-        return;
-    };
     let most = plain::Most {
         line: 1 + data.len() % 60,
         lines: 1 + data.len() % 7,
@@ -84,24 +81,24 @@ fn together(data: &[u8]) {
         name: 3,
     };
     let mut ends = [0; 5];
-    let run = plain::talk(text, most, &mut ends);
+    let run = plain::talk(data, most, &mut ends);
     let taken: Vec<&str> = run.iter().flat_map(|lines| lines.iter()).collect();
     let size = run.map_or(0, |lines| lines.size());
     assert_eq!(size, taken.iter().map(|line| line.len() + 1).sum());
     assert_eq!(taken.len(), run.map_or(0, |lines| lines.count()));
     let mut expected = Vec::new();
     let mut bytes = 0;
-    for line in text.split_inclusive('\n') {
+    for line in data.split_inclusive(|&byte| byte == b'\n') {
         let whole = line
-            .strip_suffix('\n')
+            .strip_suffix(b"\n")
             .filter(|line| line.len() <= most.line);
+        let text = whole.and_then(|line| str::from_utf8(line).ok());
         let is_talk = |line: &&str| {
             let mut scratch = Vec::new();
             let command = plain::parse(line.as_bytes(), &mut scratch);
-            assert_eq!(plain::parse_clean(line), command);
             command == Command::Say((*line).into()) && !line.starts_with('/')
         };
-        let Some(line) = whole.filter(is_talk) else {
+        let Some(line) = text.filter(is_talk) else {
             break;
         };
         if expected.len() == most.lines.min(5) || bytes > most.bytes {
