@@ -1,9 +1,9 @@
-//! The build script: leaves the unwind tables out of an optimised binary, where that can be.
+//! The build script: has the linker leave out of an optimised binary what it never uses, where that can be.
 //!
 //! A panic aborts (`panic = "abort"`), so nothing ever unwinds, and the binary is stripped, so a
-//! backtrace would name nothing. The tables are a tenth of its size all the same: the compiler writes
-//! them for std's own code, and only the linker can leave them out. A profile with debug information keeps
-//! them for debuggers.
+//! backtrace would name nothing. The unwind tables are a tenth of its size all the same: the compiler writes
+//! them for std's own code, and only the linker can leave them out. And functions that come to the same machine
+//! code need only be there once. A profile with debug information keeps everything for debuggers.
 
 use std::env;
 use std::fs;
@@ -22,15 +22,15 @@ fn main() {
     if !is_release || !is_known {
         return;
     }
-    let Some(args) = arguments() else { return };
-    for arg in args {
+    for arg in arguments().unwrap_or_default() {
         println!("cargo::rustc-link-arg-bin=snug={arg}");
     }
 }
 
-/// What to tell the linker; nothing, if a program that is linked so cannot be shown to run. Not every linker knows such
-/// scripts, start files of static builds may refer to the tables, and what is built for another machine cannot be tried.
-fn arguments() -> Option<[String; 2]> {
+/// What to tell the linker: that with which a program is linked that can be shown to run. Not every linker knows such
+/// scripts and options, start files of static builds may refer to the tables, and what is built for another machine cannot
+/// be tried.
+fn arguments() -> Option<Vec<String>> {
     let (host, target) = (env::var("HOST").ok()?, env::var("TARGET").ok()?);
     if host != target {
         return None;
@@ -44,21 +44,32 @@ fn arguments() -> Option<[String; 2]> {
     );
     fs::write(&script, SCRIPT).ok()?;
     fs::write(&source, "fn main() {}").ok()?;
-    let args = [
+    let runs_with = |args: &[String]| {
+        let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+        let linker = env::var("RUSTC_LINKER").map(|linker| format!("-Clinker={linker}"));
+        let mut rustc = Command::new(env::var_os("RUSTC").unwrap_or("rustc".into()));
+        rustc.args(["-Cpanic=abort", "--target", &target]);
+        rustc.args(flags.split('\x1f').filter(|flag| !flag.is_empty()));
+        rustc.args(linker);
+        rustc.args(args.iter().map(|arg| format!("-Clink-arg={arg}")));
+        rustc.arg("-o").arg(&program).arg(&source);
+        succeeds(&mut rustc) && succeeds(&mut Command::new(&program))
+    };
+    let without_tables = [
         "-Wl,--no-eh-frame-hdr".to_owned(),
         format!("-T{}", script.display()),
     ];
-    let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
-    let linker = env::var("RUSTC_LINKER").map(|linker| format!("-Clinker={linker}"));
-    let mut rustc = Command::new(env::var_os("RUSTC")?);
-    rustc.args(["-Cpanic=abort", "--target", &target]);
-    rustc.args(flags.split('\x1f').filter(|flag| !flag.is_empty()));
-    rustc.args(linker);
-    rustc.args(args.iter().map(|arg| format!("-Clink-arg={arg}")));
-    rustc.arg("-o").arg(&program).arg(&source);
-    let succeeds = |command: &mut Command| {
-        let command = command.stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
-    };
-    (succeeds(&mut rustc) && succeeds(&mut Command::new(&program))).then_some(args)
+    let mut args = Vec::new();
+    for more in [&without_tables[..], &["-Wl,--icf=all".to_owned()]] {
+        let with_more = [&args, more].concat();
+        if runs_with(&with_more) {
+            args = with_more;
+        }
+    }
+    Some(args)
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
 }

@@ -127,7 +127,7 @@ impl History {
     /// Forgets the older half; the last line too, if it is the only one.
     pub fn halve(&mut self) {
         let mut older = self.len().div_ceil(2);
-        self.keep(|_, lines| {
+        self.keep(&mut |_, lines| {
             let gone = older.min(lines);
             older -= gone;
             gone
@@ -169,7 +169,7 @@ impl History {
 
     /// Forgets what was said behind a key: the room is opened to all.
     pub fn forget_private(&mut self) {
-        self.keep(|entry, lines| if entry.is_private { lines } else { 0 });
+        self.keep(&mut |entry, lines| if entry.is_private { lines } else { 0 });
     }
 
     /// Whether nothing was said.
@@ -194,7 +194,7 @@ impl History {
     }
 
     /// Forgets so many of the first lines of each entry as it has, and holds no more memory than the others take.
-    fn keep(&mut self, mut forgotten: impl FnMut(Entry, usize) -> usize) {
+    fn keep(&mut self, forgotten: &mut dyn FnMut(Entry, usize) -> usize) {
         let mut older = self.lines - self.len();
         let (mut entries, mut texts) = (VecDeque::new(), String::new());
         let mut rest = &self.texts[self.dead..];
