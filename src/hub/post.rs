@@ -95,16 +95,15 @@ impl Post {
         self.fanout.send(to, &self.scratch);
     }
 
-    /// Publishes a line as it came, with a newline, in a room without rules.
-    pub fn relay(&mut self, room: RoomId, author: PersonId, line: &[u8]) {
-        let length = line.len() + 1;
+    /// Publishes so many lines as they came, with their newlines, in a room without rules.
+    pub fn relay(&mut self, room: RoomId, author: PersonId, bytes: &[u8], lines: u64) {
         let feed = self.feed(room);
-        self.published += length;
-        self.lines += 1;
-        self.fanout.publish(feed, Some(author), 1, length, |out| {
-            out.extend_from_slice(line);
-            out.push(b'\n');
-        });
+        self.published += bytes.len();
+        self.lines += lines;
+        self.fanout
+            .publish(feed, Some(author), lines, bytes.len(), |out| {
+                out.extend_from_slice(bytes);
+            });
     }
 
     /// Puts a reader into a room without rules.

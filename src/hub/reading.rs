@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::chat::Command;
+use crate::wire::lines::whole_lines;
 use crate::wire::stranger::{self, Verdict};
 use crate::wire::telnet;
 use std::borrow::Cow;
@@ -123,8 +124,19 @@ impl<S: Stream> Hub<S> {
     /// Whether there was anything.
     fn next(&mut self, id: Id, input: &mut Input, rest: &mut &[u8]) -> bool {
         let mut ends = [0; limits::RUN_LINES];
-        let may_talk = !self.config.bare && input.decoder.is_idle() && !self.chat.is_visitor(id);
-        if may_talk && let Some(lines) = plain::talk(rest, self.most_talk(id), &mut ends) {
+        let most = limits::RUN.min(self.budget.saturating_sub(self.post.published));
+        if !input.decoder.is_idle() {
+            // First the rest of a line.
+        } else if self.config.bare {
+            let most = most.min(self.config.max_line);
+            if let Some((bytes, lines)) = whole_lines(rest, most) {
+                *rest = &rest[bytes.len()..];
+                self.relay(id, bytes, lines);
+                return true;
+            }
+        } else if !self.chat.is_visitor(id)
+            && let Some(lines) = plain::talk(rest, self.most_talk(id, most), &mut ends)
+        {
             *rest = &rest[lines.size()..];
             input.listing = self.command(id, Command::Say(lines), lines.count());
             return true;
@@ -200,8 +212,7 @@ impl<S: Stream> Hub<S> {
     /// Deals with one line. A long answer that it began is given back.
     pub(super) fn line(&mut self, id: Id, line: &[u8]) -> Option<chat::Listing> {
         if self.config.bare {
-            log::trace!("{} said a line", self.connections[id as usize].origin);
-            self.post.relay(LOBBY_ID, id, line);
+            self.relay(id, &[line, b"\n"].concat(), 1);
             return None;
         }
         let mut scratch = std::mem::take(&mut self.scratch);
@@ -210,24 +221,34 @@ impl<S: Stream> Hub<S> {
         listing
     }
 
-    /// How much talk of somebody's may be taken at once.
-    fn most_talk(&self, id: Id) -> plain::Most {
+    /// Brings lines of a bus to all others, as they came.
+    fn relay(&mut self, id: Id, bytes: &[u8], lines: u64) {
+        self.trace_lines(id, lines);
+        self.post.relay(LOBBY_ID, id, bytes, lines);
+    }
+
+    fn trace_lines(&self, id: Id, lines: u64) {
+        if log::log_enabled!(log::Level::Trace) {
+            let origin = self.connections[id as usize].origin;
+            (0..lines).for_each(|_| log::trace!("{origin} said a line"));
+        }
+    }
+
+    /// How much talk of somebody's may be taken at once: so many bytes, and what else there is to it.
+    fn most_talk(&self, id: Id, bytes: usize) -> plain::Most {
         let bucket = &self.connections[id as usize].bucket;
         let lines = |pace| bucket.lines(pace, self.now).max(1) as usize;
         plain::Most {
             line: self.config.max_line,
             lines: self.config.pace.map_or(usize::MAX, lines),
-            bytes: limits::RUN.min(self.budget.saturating_sub(self.post.published)),
+            bytes,
             name: self.chat.name(id).map_or(0, str::len),
         }
     }
 
     /// Does what so many lines of somebody's ask for. A long answer that they began is given back.
     fn command(&mut self, id: Id, command: Command<'_>, lines: usize) -> Option<chat::Listing> {
-        if log::log_enabled!(log::Level::Trace) {
-            let origin = self.connections[id as usize].origin;
-            (0..lines).for_each(|_| log::trace!("{origin} said a line"));
-        }
+        self.trace_lines(id, lines as u64);
         let was_outside = self.config.password.is_some() && self.chat.is_visitor(id);
         self.lines_in += lines as u64;
         self.spend(id, lines as u64);

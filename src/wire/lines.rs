@@ -25,6 +25,15 @@ pub enum Item<'a> {
     TooLong,
 }
 
+/// The whole lines with which `input` begins, with their newlines, and how many they are: as many as are `most` bytes
+/// together. `None` if not even one is.
+pub fn whole_lines(input: &[u8], most: usize) -> Option<(&[u8], u64)> {
+    let first = &input[..input.len().min(most)];
+    let end = memchr::memrchr(b'\n', first)? + 1;
+    let lines = memchr::memchr_iter(b'\n', &first[..end]).count();
+    Some((&first[..end], lines as u64))
+}
+
 /// The state of one stream between two reads.
 #[derive(Debug, Default)]
 pub struct Decoder {
@@ -203,6 +212,23 @@ mod tests {
         ] {
             assert_eq!(decode(&[input.as_bytes()], PLAIN), plain, "{input:?}");
             assert_eq!(decode(&[input.as_bytes()], BARE), bare, "{input:?}");
+        }
+    }
+
+    #[test]
+    fn whole_lines_are_as_many_as_may_be() {
+        for (input, most, expected) in [
+            ("", 9, None),
+            ("half", 9, None),
+            ("\n", 9, Some(("\n", 1))),
+            ("a\n\nb\r\nhalf", 9, Some(("a\n\nb\r\n", 3))),
+            ("a\nb\nc\n", 5, Some(("a\nb\n", 2))),
+            ("a\nb\nc\n", 2, Some(("a\n", 1))),
+            ("a\nb\nc\n", 1, None),
+            ("a\n", 0, None),
+        ] {
+            let expected = expected.map(|(lines, count): (&str, u64)| (lines.as_bytes(), count));
+            assert_eq!(whole_lines(input.as_bytes(), most), expected, "{input:?}");
         }
     }
 
