@@ -51,16 +51,21 @@ impl Fanout {
                 self.flush_reader(id, now, outlets);
             }
         }
-        // Settling a feed may take the last of it from somebody, so that it is to be settled again.
-        while let Some(feed_id) = self.touched.pop() {
-            self.settle(feed_id, now);
-        }
-        for index in (0..self.held.len()).rev() {
-            let feed_id = self.held[index];
-            self.update_hold(feed_id, now);
-            if self.feeds[feed_id as usize].held.is_none() {
-                self.held.swap_remove(index);
+        loop {
+            // Settling a feed may take the last of it, or of another, from somebody, so that it is to be settled again.
+            while let Some(feed_id) = self.touched.pop() {
                 self.settle(feed_id, now);
+            }
+            for index in (0..self.held.len()).rev() {
+                let feed_id = self.held[index];
+                self.update_hold(feed_id, now);
+                if self.feeds[feed_id as usize].held.is_none() {
+                    self.held.swap_remove(index);
+                    self.touch(feed_id);
+                }
+            }
+            if self.touched.is_empty() {
+                break;
             }
         }
     }
