@@ -35,6 +35,7 @@ fn arguments() -> Option<Vec<String>> {
     if host != target {
         return None;
     }
+    let compiler = env::var_os("RUSTC")?;
     let folder = env::var("OUT_DIR").ok()?;
     let in_folder = |name| Path::new(&folder).join(name);
     let (script, source, program) = (
@@ -47,7 +48,7 @@ fn arguments() -> Option<Vec<String>> {
     let runs_with = |args: &[String]| {
         let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
         let linker = env::var("RUSTC_LINKER").map(|linker| format!("-Clinker={linker}"));
-        let mut rustc = Command::new(env::var_os("RUSTC").unwrap_or("rustc".into()));
+        let mut rustc = Command::new(&compiler);
         rustc.args(["-Cpanic=abort", "--target", &target]);
         rustc.args(flags.split('\x1f').filter(|flag| !flag.is_empty()));
         rustc.args(linker);

@@ -39,8 +39,11 @@ pub const RELEASE: usize = 256 << 10;
 pub const RELEASE_PAUSE: Millis = 100;
 /// Rooms are lively when in one turn so many speak for each room that hears something …
 pub const LIVELY: usize = 8;
-/// … and then the event loop waits so long for more of them, in microseconds, if the turn took no less itself.
+/// … and then the event loop waits so long for more of them, in microseconds, if the turn took no less itself …
 pub const GATHER: u64 = 100;
+/// … but, where a wait takes so many times longer, not again in the next second.
+pub const GATHER_OVERRUN: u32 = 8;
+pub const GATHER_REST: Millis = 1_000;
 /// Connections accepted from one listener before the others get their turn.
 pub const ACCEPTS: usize = 256;
 /// How long accepting rests after the system refused a descriptor or memory for one more. Another

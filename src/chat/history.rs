@@ -248,7 +248,8 @@ impl History {
                 text,
             };
             let numbers = (0..).map(|n| entry.number.wrapping_add(n));
-            numbers.zip(text.split('\n').map(line))
+            // What is behind the last newline is not searched for another.
+            numbers.zip(text.splitn(entry.lines.into(), '\n').map(line))
         });
         lines.skip(self.lines - self.len())
     }

@@ -236,7 +236,7 @@ impl<S: Stream> Hub<S> {
         self.run_timers();
         let speakers = self.read_ready();
         let rooms = self.post.fanout.feeds_with_news();
-        self.is_lively = speakers >= limits::LIVELY * rooms.max(1);
+        self.is_lively = speakers >= limits::LIVELY * rooms && rooms > 0;
         self.flush();
         self.see_out();
         self.wake_waiting();

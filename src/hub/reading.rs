@@ -10,8 +10,8 @@ use crate::wire::telnet;
 use std::borrow::Cow;
 
 impl<S: Stream> Hub<S> {
-    /// Reads from whoever is ready, each its share, until the turn has published enough. Gives how many of them were
-    /// heard in a room.
+    /// Reads from whoever is ready, each its share, until the turn has published enough. Gives how many of them
+    /// somebody heard.
     pub(super) fn read_ready(&mut self) -> usize {
         let mut speakers = 0;
         // What the turn keeps counts as well: half lines, answers.
@@ -27,13 +27,13 @@ impl<S: Stream> Hub<S> {
                 continue;
             };
             connection.listed = false;
-            let before = self.post.published;
+            let before = self.post.fanout.delivered();
             match connection.phase {
                 Phase::Open => self.read(id),
                 Phase::Lingering => self.discard(id),
                 Phase::Draining { .. } | Phase::Over => {}
             }
-            speakers += usize::from(self.post.published > before);
+            speakers += usize::from(self.post.fanout.delivered() > before);
         }
         speakers
     }

@@ -2,6 +2,7 @@
 //!
 //! Owns the poll and says what is ready; what follows from it is the [`Hub`]'s. Knows no rules.
 
+mod gather;
 mod intake;
 mod release;
 mod socket;
@@ -13,6 +14,7 @@ use crate::limits::{self, Millis};
 use crate::listen::{self, Bound, Listener, SocketFile};
 use crate::system;
 use crate::transcript::{Tail, Transcript};
+use gather::Gather;
 use intake::Intake;
 use mio::net::{TcpListener, UnixListener};
 use mio::{Events, Interest, Poll, Token, event::Source};
@@ -35,8 +37,6 @@ const INTERESTS: Interest = Interest::READABLE
 const INTERESTS: Interest = Interest::READABLE.add(Interest::WRITABLE);
 /// Events taken from the kernel at once.
 const EVENTS: usize = 1024;
-/// How long those are waited for who talk in a lively room.
-const GATHER: Duration = Duration::from_micros(limits::GATHER);
 
 /// A listener, and whether connections wait there.
 #[derive(Debug)]
@@ -65,6 +65,7 @@ pub struct Server {
     records: Vec<u8>,
     clock: LocalClock,
     release: Release,
+    gather: Gather,
     /// When time began.
     start: Instant,
     intake: Intake,
@@ -104,6 +105,7 @@ impl Server {
             records: Vec::new(),
             clock: LocalClock::default(),
             release: Release::default(),
+            gather: Gather::default(),
             start: Instant::now(),
             intake: Intake::default(),
             unix_count: 0,
@@ -183,11 +185,18 @@ impl Server {
             {
                 return Ok(());
             }
-            // After the writes, so that whoever breaks a silence is heard at once; never for longer than what it may
-            // save, which is a turn like this one.
-            if self.hub.is_lively() && !self.hub.is_busy() && began.elapsed() >= GATHER {
-                std::thread::sleep(GATHER);
+            if self.hub.is_lively() && self.timeout() != Some(Duration::ZERO) {
+                self.gather(began.elapsed(), now);
             }
+        }
+    }
+
+    /// Waits a moment, after a turn that took so long, if that is worth it.
+    fn gather(&mut self, took: Duration, now: Millis) {
+        if self.gather.is_due(took, now) {
+            let began = Instant::now();
+            std::thread::sleep(Gather::TIME);
+            self.gather.has_waited(began.elapsed(), now);
         }
     }
 

@@ -105,11 +105,13 @@ impl CleanLines<'_> {
     fn next_in_any_script(&mut self) -> Option<usize> {
         let rest = &self.bytes[self.line..];
         let line = &rest[..memchr::memchr(b'\n', rest)?];
-        let is_clean = str::from_utf8(line).is_ok_and(|text| !text.contains(is_control));
+        str::from_utf8(line)
+            .ok()
+            .filter(|text| !text.contains(is_control))?;
         let end = self.line + line.len();
         self.line = end + 1;
         self.seen = end + 1;
-        is_clean.then_some(end)
+        Some(end)
     }
 }
 
@@ -262,6 +264,10 @@ mod tests {
         }
         assert_eq!(lines(b"ja\n\xc3"), [b"ja"]);
         assert_eq!(lines(b"ja\n\xff\n"), [b"ja"]);
+        for text in ["\x1b\nplain\n", "é\x1b\nplain\n"] {
+            let mut lines = clean_lines(text.as_bytes());
+            assert_eq!((lines.next(), lines.next()), (None, None), "{text:?}");
+        }
     }
 
     #[test]

@@ -218,6 +218,11 @@ fn a_room_is_lively_while_many_speak_in_it() {
     assert!(!say(0..enough - 1, "\n"), "too few");
     assert!(!say(0..1, &"hello\n".repeat(enough)), "one alone");
     assert!(!say(0..enough, "/ping\n"), "an answer is nobody else's");
+    // Each in a room of their own: nobody hears them.
+    for who in 0..enough {
+        say(who..who + 1, &format!("/join {who}\n"));
+    }
+    assert!(!say(0..enough, "\n"), "nobody is there");
     // Now there is a second room to be heard in, of which each has as many.
     say(0..enough, "/join den\n");
     assert!(say(0..2 * enough, "\n"));
