@@ -15,7 +15,7 @@ pub trait Outlets {
     fn near(&self, _id: ReaderId) {}
 }
 
-/// Outlets that `write` alone makes.
+/// Outlets that `write` alone makes: enough for tests, where nothing is far apart.
 pub fn outlets(write: impl FnMut(ReaderId, &[IoSlice<'_>]) -> usize) -> impl Outlets {
     struct Only<F>(F);
 
