@@ -54,6 +54,7 @@ impl Contest<'_> {
         if self.options.blocks.iter().any(|block| block.footprint) {
             self.sizes();
         }
+        self.tally.end();
     }
 
     /// Every repeat takes every load, and for each load every server.
@@ -171,7 +172,7 @@ impl Contest<'_> {
             Kind::Paced => {
                 let mut seen = latencies();
                 scene.open(peer, kind, PACE, time, &mut seen)?;
-                self.tally.add_latencies(load, peer.name(), &seen);
+                self.tally.add_latencies(load, peer.name(), seen);
             }
             _ => {
                 scene.set_line_bytes(cell.line_bytes);

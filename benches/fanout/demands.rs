@@ -1,4 +1,4 @@
-//! What a comparison must come to: ratios of medians within one run, and sizes.
+//! What a comparison must come to: ratios within one run, and sizes.
 
 use std::fmt::Write;
 
@@ -150,16 +150,19 @@ struct Book<'a> {
 
 impl Book<'_> {
     /// With the usual length of lines, where a scenario has several.
-    fn of(&self, scenario: &str, readers: usize, peer: &str, metric: &str) -> Option<f64> {
+    fn record(&self, scenario: &str, readers: usize, peer: &str, metric: &str) -> Option<&Record> {
         let mut records = self.records.iter();
-        let record = records.find(|record| {
+        records.find(|record| {
             record.scenario == scenario
                 && record.readers == readers
                 && record.peer == peer
                 && record.metric == metric
                 && (record.line_bytes == 0 || record.line_bytes == crate::plan::LINE_BYTES)
-        })?;
-        (record.fault.is_none() && record.median.is_finite()).then_some(record.median)
+        })
+    }
+
+    fn of(&self, scenario: &str, readers: usize, peer: &str, metric: &str) -> Option<f64> {
+        self.record(scenario, readers, peer, metric)?.figure()
     }
 
     /// snug's figure against the best of `others`.
@@ -171,13 +174,15 @@ impl Book<'_> {
         limit: Limit,
     ) -> Demand {
         let scenario = kind.label();
-        let figure = |peer| self.of(&scenario, readers, peer, metric);
-        let figures = others
-            .iter()
-            .filter_map(|&peer| Some((peer, figure(peer)?)));
+        let own = self.record(&scenario, readers, SNUG, metric);
+        let ratios = others.iter().filter_map(|&peer| {
+            let other = self.record(&scenario, readers, peer, metric)?;
+            Some((peer, own?.ratio_to(other)?))
+        });
+        // The best of them is whom snug does worst against.
         let best = match limit {
-            Limit::AtMost(_) => figures.min_by(|left, right| left.1.total_cmp(&right.1)),
-            Limit::AtLeast(_) => figures.max_by(|left, right| left.1.total_cmp(&right.1)),
+            Limit::AtMost(_) => ratios.max_by(|left, right| left.1.total_cmp(&right.1)),
+            Limit::AtLeast(_) => ratios.min_by(|left, right| left.1.total_cmp(&right.1)),
         };
         let what = match metric {
             CPU => "CPU per line",
@@ -194,7 +199,7 @@ impl Book<'_> {
         Demand {
             what: format!("{scenario}, {readers} readers: {what}"),
             limit,
-            measured: figure(SNUG).zip(best).map(|(own, (_, best))| own / best),
+            measured: best.map(|(_, ratio)| ratio),
             against,
         }
     }

@@ -1,9 +1,9 @@
 //! Gathers what each server came to in each scenario, repeat by repeat, and makes records of it.
 
+use crate::blocks::PACED_TURNS;
 use crate::load::Latencies;
 use crate::plan::Kind;
 use crate::record::Record;
-use crate::table::median;
 
 pub const CPU: &str = "cpu_ns_per_line";
 pub const LINES: &str = "lines_per_second";
@@ -71,6 +71,8 @@ struct Entry {
     load: Load,
     peer: String,
     figures: Vec<(&'static str, Vec<f64>)>,
+    /// Those that do not make a figure yet, and of how many repeats they are.
+    latencies: Option<(Latencies, usize)>,
     fault: Option<String>,
 }
 
@@ -88,11 +90,37 @@ impl Tally {
         }
     }
 
-    /// One repeat's latencies: the repeats' medians are less moved by a bad moment than those of all.
-    pub fn add_latencies(&mut self, load: &Load, peer: &str, latencies: &Latencies) {
+    /// One repeat's latencies. A few repeats make a figure, and not all of them one: the median of several is
+    /// less moved by a bad moment.
+    pub fn add_latencies(&mut self, load: &Load, peer: &str, latencies: Latencies) {
+        let gathered = &mut self.entry(load, peer).latencies;
+        let (latencies, repeats) = match gathered.take() {
+            Some((sum, repeats)) => (sum + latencies, repeats + 1),
+            None => (latencies, 1),
+        };
+        if repeats < PACED_TURNS {
+            *gathered = Some((latencies, repeats));
+        } else {
+            self.add_quantiles(load, peer, &latencies);
+        }
+    }
+
+    fn add_quantiles(&mut self, load: &Load, peer: &str, latencies: &Latencies) {
         for (metric, quantile) in QUANTILES {
             let ns = latencies.value_at_quantile(quantile) as f64;
             self.add(load, peer, metric, ns / 1e3);
+        }
+    }
+
+    /// No more repeats come: where a short run had too few for a figure, what there is makes one.
+    pub fn end(&mut self) {
+        for index in 0..self.entries.len() {
+            let entry = &mut self.entries[index];
+            let rest = entry.latencies.take().filter(|_| entry.figures.is_empty());
+            let (load, peer) = (entry.load.clone(), entry.peer.clone());
+            if let Some((latencies, _)) = rest {
+                self.add_quantiles(&load, &peer, &latencies);
+            }
         }
     }
 
@@ -125,6 +153,7 @@ impl Tally {
                 load: load.clone(),
                 peer: peer.to_owned(),
                 figures: Vec::new(),
+                latencies: None,
                 fault: None,
             });
             self.entries.len() - 1
@@ -144,10 +173,7 @@ impl Tally {
                 burst: entry.load.burst,
                 line_bytes: entry.load.line_bytes,
                 metric,
-                median: median(values).unwrap_or(f64::NAN),
-                low: values.iter().copied().fold(f64::NAN, f64::min),
-                high: values.iter().copied().fold(f64::NAN, f64::max),
-                repeats: values.len(),
+                figures: values.to_vec(),
                 fault,
             };
             if let Some(fault) = &entry.fault {

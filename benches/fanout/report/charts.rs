@@ -321,9 +321,9 @@ impl Column<'_> {
         };
         match row.outcome(*metric) {
             Outcome::Figure(record) => Mark::Figure {
-                value: record.median,
-                low: record.low,
-                high: record.high,
+                value: record.median(),
+                low: record.low(),
+                high: record.high(),
             },
             Outcome::Fault(words) => Mark::Fault(words.to_owned()),
             Outcome::Missing => Mark::Missing,

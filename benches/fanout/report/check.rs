@@ -18,6 +18,7 @@ struct Shown {
 }
 
 pub fn check() {
+    crate::record::check();
     metric::check();
     scale::check();
     labels::check();

@@ -22,10 +22,10 @@ pub fn render(records: &[Record]) -> String {
             record.burst.to_string(),
             record.line_bytes.to_string(),
             quoted(record.metric),
-            figure(record.median),
-            figure(record.low),
-            figure(record.high),
-            record.repeats.to_string(),
+            figure(record.median()),
+            figure(record.low()),
+            figure(record.high()),
+            record.figures.len().to_string(),
             quoted(record.fault.as_deref().unwrap_or_default()),
         ];
         out.push_str(&fields.join(","));
@@ -54,10 +54,7 @@ pub fn check(records: &[Record]) {
         burst: 2,
         line_bytes: 64,
         metric: Metric::named(CPU).name,
-        median: 1.5,
-        low: 1.0,
-        high: 2.0,
-        repeats: 3,
+        figures: vec![1.5, 2.0, 1.0],
         fault: fault.map(str::to_owned),
     };
     assert_eq!(

@@ -82,11 +82,6 @@ impl Size {
     }
 }
 
-/// The figure of a record that has one.
-pub fn figure_of(record: &Record) -> Option<f64> {
-    (record.fault.is_none() && record.median.is_finite()).then_some(record.median)
-}
-
 /// All scenarios, those ranked by CPU first, and else as they first appear; sizes ascend.
 pub fn sections(records: &[Record]) -> Vec<Section<'_>> {
     let mut scenarios: Vec<&str> = Vec::new();
@@ -154,7 +149,7 @@ impl<'a> Group<'a> {
         let best = (self.rows.iter())
             .filter(|row| !row.peer.starts_with(OURS) && !row.peer.starts_with(FLOOR))
             .filter_map(|row| row.record(metric))
-            .filter_map(|record| Some((figure_of(record)?, record)))
+            .filter_map(|record| Some((record.figure()?, record)))
             .reduce(|best, other| {
                 if metric.beats(other.0, best.0) {
                     other
@@ -162,7 +157,7 @@ impl<'a> Group<'a> {
                     best
                 }
             });
-        let lost = match (figure_of(ours), best) {
+        let lost = match (ours.figure(), best) {
             (Some(own), Some((other, _))) => metric.beats(other, own),
             (Some(_), None) => false,
             (None, _) => true,
@@ -182,7 +177,7 @@ impl<'a> Row<'a> {
     }
 
     pub fn figure(&self, metric: Metric) -> Option<f64> {
-        figure_of(self.record(metric)?)
+        self.record(metric)?.figure()
     }
 
     pub fn outcome(&self, metric: Metric) -> Outcome<'a> {
@@ -192,7 +187,7 @@ impl<'a> Row<'a> {
             None => self.faults().first().copied(),
         };
         match record {
-            Some(record) if figure_of(record).is_some() => Outcome::Figure(record),
+            Some(record) if record.figure().is_some() => Outcome::Figure(record),
             _ => fault().map_or(Outcome::Missing, Outcome::Fault),
         }
     }
@@ -296,7 +291,7 @@ pub fn check(records: &[Record]) {
     for loss in lost.iter().flat_map(|place| &place.losses) {
         let best = loss.best.expect("ours has no fault in the sample");
         assert!(!best.peer.starts_with(FLOOR) && best.fault.is_none());
-        assert!(loss.metric.beats(best.median, loss.ours.median));
+        assert!(loss.metric.beats(best.median(), loss.ours.median()));
     }
     assert_eq!(peers(records)[0].0, OURS);
     assert_eq!(usual_line(records), 64);

@@ -151,9 +151,10 @@ fn figures(section: &Section, group: &Group, row: &Row) -> Vec<String> {
         cells.push(or_nothing(spread(row, metric)));
         if metric.compared {
             for reference in section.references() {
-                let other = group.row(reference).and_then(|row| row.figure(metric));
-                let quotient = figure.zip(other).filter(|&(_, other)| other > 0.0);
-                cells.push(or_nothing(quotient.map(|(own, other)| ratio(own / other))));
+                let other = group.row(reference).and_then(|row| row.record(metric));
+                let pair = row.record(metric).zip(other);
+                let quotient = pair.and_then(|(own, other)| own.ratio_to(other));
+                cells.push(or_nothing(quotient.map(ratio)));
             }
         }
     }
@@ -163,8 +164,13 @@ fn figures(section: &Section, group: &Group, row: &Row) -> Vec<String> {
 fn spread(row: &Row, metric: Metric) -> Option<String> {
     let record = row.record(metric)?;
     row.figure(metric)?;
-    (record.repeats > 1)
-        .then(|| format!("{}..{}", metric.show(record.low), metric.show(record.high)))
+    (record.figures.len() > 1).then(|| {
+        format!(
+            "{}..{}",
+            metric.show(record.low()),
+            metric.show(record.high())
+        )
+    })
 }
 
 fn state(row: &Row) -> State {

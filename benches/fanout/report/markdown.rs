@@ -77,7 +77,7 @@ fn costs(section: &Section, peers: &[(&str, &str)], usual_line: usize) -> String
         for group in &groups {
             let outcome = group.row(peer).map(|row| row.outcome(cpu));
             let text = match outcome {
-                Some(Outcome::Figure(record)) => cpu.show(record.median),
+                Some(Outcome::Figure(record)) => cpu.show(record.median()),
                 Some(Outcome::Fault(fault)) => cell(fault),
                 Some(Outcome::Missing) | None => NOTHING.to_owned(),
             };
@@ -103,14 +103,14 @@ fn loss_words(loss: &Loss) -> String {
     let Loss { metric, ours, best } = loss;
     let own = match &ours.fault {
         Some(fault) => fault.clone(),
-        None => metric.say(ours.median),
+        None => metric.say(ours.median()),
     };
     match best {
         Some(best) => format!(
             "{} {own}, {} {}",
             metric.words,
             best.peer,
-            metric.say(best.median)
+            metric.say(best.median())
         ),
         None => format!("{} {own}", metric.words),
     }

@@ -119,8 +119,8 @@ fn reading(records: &[Record], usual_line: usize) -> Vec<String> {
         "CPU ns/line: the server's CPU for each line delivered to a reader, from the kernel's account; it does not \
         depend on how fast the load is. spread: the least and the greatest of the repeats of the first figure."
             .to_owned(),
-        "÷ floor, ÷ snug: the first figure against theirs. The floor is a loop that sends what it reads and does \
-        nothing else. p50 to p99.9: from when a line was due until the last reader had it."
+        "÷ floor, ÷ snug: the first figure against theirs, repeat by repeat, in which all take turns; so it need not \
+        be the ratio of the medians. The floor is a loop that sends what it reads and does nothing else. p50 to p99.9: from when a line was due until the last reader had it."
             .to_owned(),
         format!(
             "Medians. Every reader's stream is checked; where one is not complete and in order, or a server closes \

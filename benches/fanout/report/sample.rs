@@ -148,17 +148,16 @@ fn figure(index: usize, load: Load, metric: &'static str, median: f64) -> Record
         burst,
         line_bytes,
         metric,
-        median,
-        low: median * 0.96,
-        high: median * 1.07,
-        repeats: 5,
+        figures: [0.99, 1.0, 1.07, 0.96, 1.01]
+            .map(|part| part * median)
+            .to_vec(),
         fault: None,
     }
 }
 
 fn fault(index: usize, load: Load, metric: &'static str, words: &str) -> Record {
     Record {
-        repeats: 1,
+        figures: Vec::new(),
         fault: Some(words.to_owned()),
         ..figure(index, load, metric, f64::NAN)
     }
