@@ -229,7 +229,9 @@ impl Contest<'_> {
                 self.progress
                     .show(&load.scenario, block.clients, peer.name(), repeat);
                 match self.stuck_turn(peer, block, cell, &mut pairs[index]) {
-                    Ok(ratio) => self.tally.add(&load, peer.name(), STUCK_COST, ratio),
+                    Ok(ratios) => ratios
+                        .into_iter()
+                        .for_each(|ratio| self.tally.add(&load, peer.name(), STUCK_COST, ratio)),
                     Err(words) => {
                         self.tally.fail(&load, peer.name(), words);
                         pairs[index] = None;
@@ -246,7 +248,7 @@ impl Contest<'_> {
         block: &Block,
         cell: &Cell,
         pair: &mut Option<Pair>,
-    ) -> Result<f64, String> {
+    ) -> Result<Vec<f64>, String> {
         let pair = match pair {
             Some(pair) => pair,
             None => pair.insert(Pair::build(
@@ -257,9 +259,9 @@ impl Contest<'_> {
             )?),
         };
         pair.servers().into_iter().for_each(Server::resume);
-        let ratio = pair.cost(peer, self.time_of(cell));
+        let ratios = pair.costs(peer, self.time_of(cell));
         pair.servers().into_iter().for_each(Server::pause);
-        ratio
+        ratios
     }
 
     fn time_of(&self, cell: &Cell) -> Duration {

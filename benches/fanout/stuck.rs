@@ -19,7 +19,7 @@ const FLOOD_BYTES: usize = 1_500_000;
 const FLOOD_LINE: usize = 1_000;
 const FLOOD_BATCH: usize = 32;
 /// How often the two servers take turns within one.
-const SPELLS: u32 = 5;
+const SPELLS: u32 = 6;
 
 const CLOSED: &str = "closed the stuck reader";
 
@@ -72,18 +72,25 @@ impl Pair {
     }
 
     /// The CPU for a line to each of the others, against none stuck, under closed load of one line at a time:
-    /// `time` with each server, in spells as above.
-    pub fn cost(&mut self, peer: &dyn Peer, time: Duration) -> Result<f64, String> {
+    /// `time` with each server in spells as above, each of which has its ratio. So that neither always comes
+    /// first, they swap places.
+    pub fn costs(&mut self, peer: &dyn Peer, time: Duration) -> Result<Vec<f64>, String> {
         let cost = |stage: &mut Stage| -> Result<f64, String> {
             Ok(stage.closed(peer, 1, time / SPELLS)?.cpu_per_line())
         };
-        let (mut well, mut stuck) = (0.0, 0.0);
-        for _ in 0..SPELLS {
-            well += cost(&mut self.well)?;
-            stuck += cost(&mut self.stuck)?;
+        let mut ratios = Vec::new();
+        for spell in 0..SPELLS {
+            let (well, stuck) = if spell % 2 == 0 {
+                let well = cost(&mut self.well)?;
+                (well, cost(&mut self.stuck)?)
+            } else {
+                let stuck = cost(&mut self.stuck)?;
+                (cost(&mut self.well)?, stuck)
+            };
+            ratios.push(stuck / well);
         }
         self.check_stuck()?;
-        Ok(stuck / well)
+        Ok(ratios)
     }
 
     pub fn servers(&self) -> [&Server; 2] {
