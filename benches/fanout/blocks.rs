@@ -1,6 +1,6 @@
 //! The plan of a comparison: what is measured of all servers, in which order, and how long that may take.
 //!
-//! A block is what shares its clients. Repeats within a block go from load to load and from server to
+//! A block is what shares its clients, or is to be compared with them. Repeats within a block go from load to load and from server to
 //! server, so that a mood of the machine meets all of them; they are short and many, so that it meets
 //! neighbours alike, and one bad moment spoils one of many pairs.
 
@@ -104,21 +104,16 @@ fn whole_plan() -> Vec<Block> {
         block(
             Way::Apart,
             10_000,
-            215.0,
+            355.0,
             vec![
                 cell(Kind::Idle, 0.0, 3),
                 cell(Kind::Lines(1), 0.8, 3),
                 cell(Kind::Lines(8), 0.6, 3),
                 cell(Kind::Lines(64), 0.6, 3),
+                cell(Kind::Rooms(1), 0.4, 3),
+                cell(Kind::Rooms(8), 0.4, 3),
+                cell(Kind::Rooms(64), 0.4, 3),
             ],
-        ),
-        block(
-            Way::Apart,
-            10_000,
-            140.0,
-            [1, 8, 64]
-                .map(|burst| cell(Kind::Rooms(burst), 0.4, 3))
-                .to_vec(),
         ),
     ]
 }

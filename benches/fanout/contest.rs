@@ -11,7 +11,7 @@ use crate::footprint;
 use crate::load::{Setup, latencies};
 use crate::machine::Cores;
 use crate::peers::Peer;
-use crate::plan::{Kind, Options, PACE};
+use crate::plan::{Kind, Options, PACE, shares};
 use crate::progress::Progress;
 use crate::scene::Scene;
 use crate::server::Server;
@@ -84,7 +84,7 @@ impl Contest<'_> {
         }
     }
 
-    /// Every repeat takes every server, and for each server every load.
+    /// Every repeat takes every server, and for each server every load; what cannot share clients has its own.
     fn apart(&mut self, block: &Block, until: Duration) {
         let most = block
             .cells
@@ -99,9 +99,14 @@ impl Contest<'_> {
                 break;
             }
             for peer in there_and_back(self.peers.len(), repeat) {
-                let mut seat = Seat::new();
-                for cell in &block.cells {
-                    self.visit(block, cell, peer, &mut seat, repeat);
+                for cells in block
+                    .cells
+                    .chunk_by(|left, right| shares(left.kind, right.kind))
+                {
+                    let mut seat = Seat::new();
+                    for cell in cells {
+                        self.visit(block, cell, peer, &mut seat, repeat);
+                    }
                 }
             }
             last = self.progress.passed() - begun;
@@ -192,8 +197,9 @@ impl Contest<'_> {
                 .add(&Load::footprint(), name, RESIDENT, start as f64);
         }
         // The room of all is what is asked about; rooms of ten stand in where a server cannot fill it.
-        let asked = block.cells.iter().any(|cell| cell.kind == Kind::Idle);
-        let instead = matches!(kind, Kind::Rooms(_)) && peer.room_limit().is_some();
+        let in_rooms = matches!(kind, Kind::Rooms(_));
+        let asked = !in_rooms && block.cells.iter().any(|cell| cell.kind == Kind::Idle);
+        let instead = in_rooms && peer.room_limit().is_some();
         if !asked && !instead {
             return;
         }

@@ -97,6 +97,17 @@ pub fn demands(records: &[Record]) -> Vec<Demand> {
         let place = (Kind::Talk(under_way), 200);
         all.push(book.ratio(place, CPU, &["ngircd"], Limit::AtMost(limit)));
     }
+    for burst in [1, 8, 64] {
+        let figure = |kind: Kind| book.record(&kind.label(), 10_000, SNUG, CPU);
+        let pair = figure(Kind::Rooms(burst)).zip(figure(Kind::Lines(burst)));
+        all.push(size(
+            &format!(
+                "1,000 rooms of ten, bursts of {burst}: CPU per line against one room of 10,000"
+            ),
+            1.3,
+            pair.and_then(|(rooms, room)| rooms.ratio_to(room)),
+        ));
+    }
     for (metric, limit) in [(P50, 1.05), (P99, 1.10)] {
         all.push(book.ratio((Kind::Paced, 1_000), metric, &[FLOOR], Limit::AtMost(limit)));
     }

@@ -379,7 +379,7 @@ fn add(groups: &mut Vec<Group>, readers: usize, kind: Kind) {
 }
 
 /// Whether two scenarios with the same number of clients can use the same connections.
-fn shares(left: Kind, right: Kind) -> bool {
+pub fn shares(left: Kind, right: Kind) -> bool {
     let family = |kind| match kind {
         Kind::Lines(_) | Kind::Paced | Kind::Idle => 0,
         Kind::Talk(_) => 1,
