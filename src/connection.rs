@@ -208,6 +208,12 @@ impl<S: Stream> Connection<S> {
         }
     }
 
+    /// Whether it failed before the peer ended its side. One that fails after that tells of it by a broken pipe.
+    pub fn is_cut_off(&self) -> bool {
+        let ended_first = |kind| kind == io::ErrorKind::BrokenPipe;
+        !self.broken.is_none_or(ended_first)
+    }
+
     /// Bytes of memory held for its input.
     pub fn held(&self) -> usize {
         self.input.as_ref().map_or(0, |kept| kept.held.bytes())

@@ -79,6 +79,14 @@ impl<S: Stream> Hub<S> {
         log::warn!("{origin} did not get all that was left for it: {why}");
     }
 
+    /// The time for a stop is over: says who does not get all that was left for them.
+    pub fn give_up(&self) {
+        let pending = |id: &&Id| self.post.fanout.is_pending(**id);
+        for &id in self.ending.iter().filter(pending) {
+            self.regret(id, &"it took too long");
+        }
+    }
+
     /// Why somebody cannot come in, for the log and for them.
     pub(super) fn refusal(&self, origin: Origin) -> Option<(Why, String)> {
         if self.open >= self.config.max_clients {

@@ -100,7 +100,7 @@ impl<S: Stream> Hub<S> {
             }
             if input.listing.is_some()
                 || self.post.published >= self.budget
-                || self.too_many_replies(id)
+                || self.must_wait(id)
                 || self.is_spent(id)
             {
                 break;
@@ -184,7 +184,10 @@ impl<S: Stream> Hub<S> {
             return;
         }
         if connection.ended && input.unread.is_empty() && input.listing.is_none() {
-            if let Some(line) = self.finish(&mut input) {
+            // A stream that was cut off has no end: what it left is half a line.
+            if !connection.is_cut_off()
+                && let Some(line) = self.finish(&mut input)
+            {
                 input.listing = self.line(id, &line);
             }
             if input.listing.is_none() {

@@ -183,6 +183,7 @@ impl Server {
             if let Some(stop_at) = self.stop_at
                 && (self.hub.is_empty() || now >= stop_at)
             {
+                self.hub.give_up();
                 return Ok(());
             }
             if self.hub.is_lively() && self.timeout() != Some(Duration::ZERO) {

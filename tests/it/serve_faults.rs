@@ -70,6 +70,26 @@ fn a_reset_in_the_middle_of_a_line_is_a_leave() {
     check_serves_beside(&server, &mut stays);
 }
 
+/// A write that fails takes the reset for itself, and a read then finds the end of the stream.
+#[test]
+fn half_a_line_is_none_where_a_write_meets_the_reset() {
+    let server = Server::start(&["--bare"]);
+    let [mut stays, mut speaks, mut goes] = [(); 3].map(|()| server.connect());
+    speaks.say("all are here");
+    for other in [&mut stays, &mut goes] {
+        other.expect_line("all are here");
+    }
+    server.while_paused(|| {
+        goes.send("half a line");
+        speaks.say("whole");
+        goes.reset();
+    });
+    stays.expect_line("whole");
+    server.wait_log("left: reset by peer");
+    speaks.say("next");
+    stays.expect_line("next");
+}
+
 /// [`check_serves`] for a server that has somebody already.
 fn check_serves_beside(server: &Server, stays: &mut Client) {
     let mut client = server.join();

@@ -506,6 +506,51 @@ fn a_waiting_room_lets_people_come_and_go() {
 }
 
 #[test]
+fn whoever_comes_into_a_waiting_room_waits_too() {
+    let folder = Folder::new();
+    let options = [
+        "--backlog",
+        BACKLOG,
+        "--slow",
+        "wait",
+        "--slow-timeout",
+        "3600",
+    ];
+    let server = Server::start_unix(&folder, &options);
+    let [mut lobby, mut sender, mut slow] = server.room();
+    for person in [&mut sender, &mut slow] {
+        person.say("/join r");
+        person.sync();
+        lobby.expect_notice(&["left"]);
+    }
+    let count = 1000;
+    let talk = Talk::start(&sender, count);
+    talk.wait_held_up();
+    let mut readers = vec![thread::spawn(move || sender.rest())];
+    // Each says more than a turn takes, all of them together more than the backlog, with what brings them in.
+    let (others, each) = (12, 60);
+    for _ in 0..others {
+        let mut person = server.join();
+        person.send(format!("/join r\n{}", numbered(0..each, LENGTH)));
+        person.half_close();
+        lobby.expect_notice(&["entered"]);
+        lobby.expect_notice(&["left"]);
+        readers.push(thread::spawn(move || person.rest()));
+    }
+    let mut lines = 0;
+    while lines < count + others * each {
+        let line = slow.line();
+        assert_eq!(gap(&line), None, "after {lines} lines");
+        lines += usize::from(line.starts_with('<'));
+    }
+    talk.end();
+    drop(slow);
+    for reader in readers {
+        reader.join().expect("the end of its stream");
+    }
+}
+
+#[test]
 fn a_hundred_thousand_lines_reach_twenty_readers_whole() {
     let server = Server::start(&["--bare", "--slow", "wait"]);
     let expected: String = (1..=100_000).map(|n| format!("{n}\n")).collect();

@@ -179,6 +179,7 @@ fn stop_in_a_flood() -> u64 {
     server.signal(Signal::TERM);
     assert_eq!(server.expect_exit(GRACE).code(), Some(0));
     let took = start.elapsed().as_millis() as u64;
+    server.wait_log_lines("did not get all that was left for it: it took too long", 2);
     flood.join().expect("its connection ended");
     // Each line that was published is in the transcript.
     let published = fs::read_to_string(&transcript).expect("a transcript");
