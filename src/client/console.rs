@@ -5,6 +5,7 @@
 //! nothing here happens.
 
 use super::editor::{Action, Editor, Moment};
+use super::outgoing::leaves;
 use super::output::Output;
 use super::session::Session;
 use super::terminal::{self, Terminal};
@@ -17,6 +18,8 @@ use std::time::Instant;
 pub struct Console {
     editor: Editor,
     terminal: Terminal,
+    /// The terminal is somebody else's for now.
+    is_away: bool,
 }
 
 impl Console {
@@ -47,7 +50,11 @@ impl Session<'_> {
         };
         if terminal.enter(output.back()).is_ok() {
             let editor = Editor::new(terminal::width(), self.color, self.config.bare, now);
-            self.console = Some(Console { editor, terminal });
+            self.console = Some(Console {
+                editor,
+                terminal,
+                is_away: false,
+            });
         }
     }
 
@@ -63,14 +70,19 @@ impl Session<'_> {
 
     /// The terminal is as it was while `meanwhile` runs.
     pub(super) fn step_aside<T>(&mut self, meanwhile: impl FnOnce(&mut Self) -> T) -> T {
-        if let (Some(console), Some(output)) = (&mut self.console, &mut self.output) {
-            console.editor.hide(output.back());
-            console.terminal.leave(false, output.back());
-            self.flush();
-        }
+        self.leave_console();
         let result = meanwhile(self);
         self.return_to_console();
         result
+    }
+
+    fn leave_console(&mut self) {
+        if let (Some(console), Some(output)) = (&mut self.console, &mut self.output) {
+            console.editor.hide(output.back());
+            console.terminal.leave(false, output.back());
+            console.is_away = true;
+            self.flush();
+        }
     }
 
     /// The user is back from the shell, or the session from something else.
@@ -78,6 +90,7 @@ impl Session<'_> {
         if let (Some(console), Some(output)) = (&mut self.console, &mut self.output) {
             // Where this fails the terminal is gone, and reading from it tells.
             let _ = console.terminal.enter(output.back());
+            console.is_away = false;
             console.editor.resize(terminal::width(), output.back());
             console.editor.redraw();
             self.print();
@@ -93,7 +106,14 @@ impl Session<'_> {
 
     /// The shell wants its terminal back (Ctrl-Z).
     pub fn suspend(&mut self) {
-        self.step_aside(|_| terminal::stop());
+        self.leave_console();
+        self.print_last();
+        terminal::stop();
+        // Else somebody has ended it from the shell, which a signal is about to tell; or lets it go on there, and then it
+        // stops again as soon as it wants the terminal.
+        if terminal::is_ours() {
+            self.return_to_console();
+        }
     }
 
     /// Somebody let the client go on who had stopped it unasked.
@@ -126,7 +146,7 @@ impl Session<'_> {
         let Some(console) = &mut self.console else {
             return;
         };
-        let blocked = self.output.as_ref().is_some_and(Output::is_full);
+        let blocked = self.output.as_ref().is_some_and(Output::is_overfull);
         let moment = Moment {
             now,
             scene: self.printer.scene(),
@@ -145,6 +165,12 @@ impl Session<'_> {
 
     fn act(&mut self, action: Action) {
         match action {
+            // There is nobody to say it to, and nothing else to be said.
+            Action::Send(line)
+                if !self.is_connected() && !self.outgoing.has_more() && leaves(line.as_bytes()) =>
+            {
+                self.stop();
+            }
             Action::Send(line) => {
                 self.show_own(&line);
                 self.outgoing.push(line.as_bytes());
@@ -174,6 +200,7 @@ impl Session<'_> {
     pub(super) fn show_row(&mut self) {
         if let (Some(console), Some(output)) = (&mut self.console, &mut self.output)
             && !output.is_full()
+            && !console.is_away
         {
             self.printer.break_row(output.back());
             console.editor.show(self.printer.scene(), output.back());

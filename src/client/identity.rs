@@ -11,7 +11,7 @@
 use super::Config;
 use crate::limits;
 use crate::wire::clean;
-use crate::wire::heard::{self, Heard, STARS};
+use crate::wire::heard::{self, Heard, LOBBY, STARS};
 use std::time::{Duration, Instant};
 
 /// How long answers are waited for.
@@ -23,8 +23,6 @@ const SHORTEST: Duration = Duration::from_secs(30);
 const LONGEST: Duration = Duration::from_secs(600);
 /// What is put behind a name that is taken, once more each time; one character of the name is left.
 const MARK: &str = "_";
-/// The room in which everybody is who asks for none.
-const LOBBY: &str = "#lobby";
 
 /// What opens a server's door.
 #[derive(Clone, Debug)]

@@ -57,6 +57,11 @@ impl Outbox {
         self.input.is_done() && !self.held && self.commands.next().is_empty()
     }
 
+    /// Whether something that was typed is still to be sent.
+    pub fn has_more(&self) -> bool {
+        self.input.has_more()
+    }
+
     /// Whether so much was typed that nothing should be added.
     pub fn is_full(&self) -> bool {
         self.input.is_full()

@@ -82,7 +82,12 @@ impl Outgoing {
 
     /// Whether everything is with the kernel and nothing more will come.
     pub fn is_done(&self) -> bool {
-        self.ended && self.unsent().is_empty()
+        self.ended && !self.has_more()
+    }
+
+    /// Whether something is not with the kernel yet.
+    pub fn has_more(&self) -> bool {
+        !self.unsent().is_empty()
     }
 
     /// Whether a line has begun to go out and has not ended.
@@ -193,7 +198,7 @@ impl Outgoing {
 }
 
 /// Whether the server closes the connection on this line (contract, section 2).
-fn leaves(line: &[u8]) -> bool {
+pub fn leaves(line: &[u8]) -> bool {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     line == b"quit" || line == b"/quit" || line.starts_with(b"/quit ")
 }

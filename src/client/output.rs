@@ -12,6 +12,7 @@ use rustix::pipe::PIPE_BUF;
 use rustix::termios::ttyname;
 use std::io::{self, IsTerminal, Stdout};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Instant;
 
 /// With this much waiting the client reads nothing more from the socket. One read more may come on
 /// top of it, and what colour and time add to that.
@@ -80,6 +81,17 @@ impl Output {
         self.writable = true;
     }
 
+    /// Waits for room, until then at most. Whether it has come.
+    pub fn waits_for_room(&mut self, until: Instant) -> bool {
+        let came = match &self.target {
+            Target::Direct(_) => true,
+            Target::Asked(stdout, _) => ready::to_write_until(stdout, until),
+            Target::Terminal(terminal) => ready::to_write_until(terminal, until),
+        };
+        self.writable |= came;
+        came
+    }
+
     /// Where to append what is to be printed. What is in it already must stay.
     pub fn back(&mut self) -> &mut Vec<u8> {
         self.waiting.back()
@@ -92,6 +104,11 @@ impl Output {
     /// Whether so much waits that nothing should be added.
     pub fn is_full(&self) -> bool {
         self.waiting.len() >= LIMIT
+    }
+
+    /// Whether so much waits that not even what the user types should be added.
+    pub fn is_overfull(&self) -> bool {
+        self.waiting.len() >= 4 * LIMIT
     }
 
     /// Writes as much as is taken without waiting.

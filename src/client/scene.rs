@@ -6,6 +6,7 @@
 
 use super::said::{Said, split_time};
 use crate::wire::clean::is_control;
+use crate::wire::heard::LOBBY;
 
 /// Names that are remembered.
 const NAMES: usize = 500;
@@ -56,7 +57,11 @@ impl Scene {
     pub fn line(&mut self, line: &[u8]) {
         if let Some(notice) = line.strip_prefix(b"*** ") {
             self.notice(notice);
-        } else if let Some(said) = Said::split(split_time(line).1) {
+            return;
+        }
+        // Whoever hears more than the server's own lines is in a room; the first is the lobby.
+        self.room.get_or_insert_with(|| LOBBY.to_owned());
+        if let Some(said) = Said::split(split_time(line).1) {
             self.heard(said.name);
         }
     }
@@ -244,7 +249,7 @@ mod tests {
             ),
             (
                 &["<bob> *** you are now anna", "*** you are in trouble"],
-                None,
+                Some("#lobby"),
                 None,
             ),
             (

@@ -35,6 +35,8 @@ const READS_PER_TURN: usize = 4;
 const REST: Duration = Duration::from_millis(50);
 /// The same where a row is edited below. The part then ends its row, so it should be no slow line.
 const REST_ABOVE: Duration = Duration::from_secs(1);
+/// What is printed last, on a terminal, is waited for so long at most.
+const LAST: Duration = Duration::from_millis(200);
 /// A connection that stood so long was stable: the pauses after it begin anew.
 const STABLE: Duration = Duration::from_secs(10);
 
@@ -123,6 +125,10 @@ impl<'a> Session<'a> {
         }
     }
 
+    pub(super) fn is_connected(&self) -> bool {
+        matches!(self.link, Link::Up(_))
+    }
+
     /// Whether somebody sits at a terminal.
     pub fn has_person(&self) -> bool {
         self.has_person
@@ -162,8 +168,12 @@ impl<'a> Session<'a> {
     /// The user wants to stop: prints what is there as far as that needs no waiting.
     pub fn stop(&mut self) {
         self.print_rest();
+        let has_console = self.console.is_some();
         self.close_console();
         self.print();
+        if has_console {
+            self.print_last();
+        }
         self.exit = Some(0);
     }
 
@@ -175,7 +185,7 @@ impl<'a> Session<'a> {
         self.remind(now);
         self.send(now);
         self.receive(now);
-        if self.rest_at.is_some_and(|at| now >= at) {
+        if self.rests_until().is_some_and(|at| now >= at) {
             self.print_rest();
         }
         self.print();
@@ -382,6 +392,13 @@ impl<'a> Session<'a> {
         room && self.exit.is_none() && matches!(&self.link, Link::Up(up) if up.may_receive())
     }
 
+    /// When the part of a line that is held is printed, unless its end may have come already: while output is full
+    /// nothing is received.
+    fn rests_until(&self) -> Option<Instant> {
+        let may_go_on = matches!(&self.link, Link::Up(up) if up.may_receive());
+        self.rest_at.filter(|_| !may_go_on)
+    }
+
     pub(super) fn print_rest(&mut self) {
         self.rest_at = None;
         if let Some(output) = &mut self.output {
@@ -415,6 +432,17 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Prints what a terminal takes within a moment: one that Ctrl-S had stopped goes on just now.
+    pub(super) fn print_last(&mut self) {
+        let until = Instant::now() + LAST;
+        while let Some(output) = &mut self.output
+            && !output.is_empty()
+            && output.waits_for_room(until)
+        {
+            self.flush();
+        }
+    }
+
     fn next(&self) -> Next {
         if let Some(code) = self.exit {
             return Next::Exit(code);
@@ -435,7 +463,7 @@ impl<'a> Session<'a> {
         let keys = self.console.as_ref().and_then(Console::deadline);
         Next::Wait(
             at.into_iter()
-                .chain(self.rest_at)
+                .chain(self.rests_until())
                 .chain(keys)
                 .chain(self.reminder())
                 .min(),

@@ -7,8 +7,8 @@
 use super::ready;
 use rustix::process::{self, Signal};
 use rustix::termios::{
-    InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize,
-    tcsetattr,
+    Action, InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcflow, tcgetattr,
+    tcgetpgrp, tcgetwinsize, tcsetattr,
 };
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, Once, PoisonError};
@@ -92,6 +92,11 @@ pub fn ask_for_stop() -> bool {
     is_job && process::kill_current_process_group(Signal::TSTP).is_ok()
 }
 
+/// Whether the terminal is this process's to use, and not the shell's.
+pub fn is_ours() -> bool {
+    tcgetpgrp(io::stdin()).is_ok_and(|group| group == process::getpgrp())
+}
+
 /// Stops this process, until somebody lets it go on.
 pub fn stop() {
     // Nothing stands in its way.
@@ -125,6 +130,10 @@ fn restore(discard: bool) -> bool {
         true => OptionalActions::Flush,
         false => OptionalActions::Now,
     };
+    // Whoever pressed Ctrl-S sees the end all the same: elsewhere the key that ends a program lets output go on, but
+    // here it came as a key. To let go on undoes a stop of the same kind, so there is one first.
+    let _ = tcflow(io::stdin(), Action::OOff);
+    let _ = tcflow(io::stdin(), Action::OOn);
     // A terminal that is gone needs no mode.
     let _ = tcsetattr(io::stdin(), when, &before);
     true

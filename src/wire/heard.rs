@@ -6,6 +6,8 @@
 
 /// What begins each of the server's own lines.
 pub const STARS: &str = "*** ";
+/// The room in which everybody is first (contract, section 2).
+pub const LOBBY: &str = "#lobby";
 
 /// A notice that a client acts on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -96,10 +96,10 @@ fn lines_arrive_above_what_is_typed() {
     seat.types("hel");
     seat.shows("hel");
     seat.comes("<bob> hi\n");
-    seat.shows(&format!("{ERASE}<bob> hi\r\n> hel"));
+    seat.shows(&format!("{ERASE}<bob> hi\r\n#lobby> hel"));
     seat.types("lo\r");
     expect_bytes(&mut seat.peer, b"hello\n");
-    seat.shows(&format!("{ERASE}> hello\r\n> "));
+    seat.shows(&format!("{ERASE}> hello\r\n#lobby> "));
     seat.comes("*** you are in #lobby as anna\n");
     seat.shows(&format!(
         "{ERASE}*** you are in #lobby as anna\r\n#lobby anna> "

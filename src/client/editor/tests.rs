@@ -147,12 +147,12 @@ fn lines_arrive_above_what_is_typed() {
             Line("<bob> hi"),
             Type("x"),
         ],
-        "<bob> hi\n> helx|lo",
+        "<bob> hi\n#lobby> helx|lo",
     );
     check(
         40,
         &[Type("hello\r"), Line("<bob> hi"), Type("a")],
-        "sent hello\n<bob> hi\n> a|",
+        "sent hello\n<bob> hi\n#lobby> a|",
     );
     check(
         40,
@@ -345,22 +345,22 @@ fn the_window_may_change() {
     let long = Type("abcdefghijklmnopqrstuvwxyz");
     check(
         40,
-        &[Line("<bob> hi"), long, Resize(60)],
-        "<bob> hi\n> abcdefghijklmnopqrstuvwxyz|",
+        &[Line("*** bob entered"), long, Resize(60)],
+        "*** bob entered\n> abcdefghijklmnopqrstuvwxyz|",
     );
     check(
         40,
-        &[Line("<bob> hi"), long, Resize(30)],
-        "<bob> hi\n> abcdefghijklmnopqrstuvwxyz|",
+        &[Line("*** bob entered"), long, Resize(30)],
+        "*** bob entered\n> abcdefghijklmnopqrstuvwxyz|",
     );
     for width in 16..28 {
         let mut seat = Seat::new(40, true);
-        for step in [Line("<bob> hi"), long, Resize(width)] {
+        for step in [Line("*** bob entered"), long, Resize(width)] {
             seat.step(step);
         }
         let picture = seat.screen.picture();
         assert!(
-            picture.starts_with("<bob> hi\n> <") && picture.ends_with("xyz|"),
+            picture.starts_with("*** bob entered\n> <") && picture.ends_with("xyz|"),
             "{width}: {picture}"
         );
         assert_eq!(picture.lines().count(), 2, "{width}: {picture}");
@@ -370,11 +370,17 @@ fn the_window_may_change() {
             for text in ["abcdefghijklmnopqrstuvwxyz", "a世界b世界世c界世界世d界"] {
                 let mut seat = Seat::new(40, true);
                 let left = "\x1b[D".repeat(lefts);
-                for step in [Line("<bob> hi"), Type(text), Type(&left), Resize(width)] {
+                for step in [
+                    Line("*** bob entered"),
+                    Type(text),
+                    Type(&left),
+                    Resize(width),
+                ] {
                     seat.step(step);
                 }
                 let picture = seat.screen.picture();
-                let clean = picture.starts_with("<bob> hi\n> ") && picture.lines().count() == 2;
+                let clean =
+                    picture.starts_with("*** bob entered\n> ") && picture.lines().count() == 2;
                 assert!(clean, "{lefts} left in {text}, {width}: {picture}");
             }
         }
@@ -469,10 +475,14 @@ fn lines_sent_come_back_and_the_unfinished_one_waits() {
 
 #[test]
 fn tab_completes_and_goes_round() {
-    let names = [Line("<bob> hi"), Line("<bill> hi")];
+    let names = [Line("*** bob entered"), Line("*** bill entered")];
     let last = |keys: &str, expected: &str| {
         let script: Vec<Step<'_>> = names.into_iter().chain([Type(keys)]).collect();
-        check(40, &script, &format!("<bob> hi\n<bill> hi\n{expected}"));
+        check(
+            40,
+            &script,
+            &format!("*** bob entered\n*** bill entered\n{expected}"),
+        );
     };
     last("/he\t", "> /help |");
     last("b\t", "> bill: |");

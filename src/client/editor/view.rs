@@ -210,11 +210,13 @@ impl Row {
         self.tail.is_empty() && old.tail.is_empty() && self.head.starts_with(&old.head)
     }
 
-    /// In which of several rows the cursor is, if a terminal of this width breaks it.
+    /// In which of several rows the cursor is, if a terminal of this width breaks it: the least that it may be. A row too
+    /// few leaves something of this one behind, a row too many would take away what others said.
     fn rows_above(&self, width: usize) -> usize {
         let (mut rows, mut column) = (0, 0);
-        let mut put = |c: char| {
-            let wide = c.width().unwrap_or(0);
+        let mut put = |cluster: &str| {
+            // Some terminals make one picture of what is joined, others do not.
+            let wide = cluster.chars().filter_map(|c| c.width()).max().unwrap_or(0);
             if column + wide > width {
                 rows += 1;
                 column = 0;
@@ -222,16 +224,16 @@ impl Row {
             column += wide;
         };
         let mut styled = false;
-        for c in self.head.chars() {
-            match c {
-                '\x1b' => styled = true,
-                'm' if styled => styled = false,
+        for cluster in self.head.graphemes(true) {
+            match cluster {
+                "\x1b" => styled = true,
+                "m" if styled => styled = false,
                 _ if styled => {}
-                c => put(c),
+                cluster => put(cluster),
             }
         }
         // The cursor is on what follows. At the very end it depends on the terminal.
-        if let Some(under) = self.tail.chars().find(|&c| c != '\x1b') {
+        if let Some(under) = self.tail.graphemes(true).find(|&under| under != "\x1b") {
             put(under);
         }
         rows
