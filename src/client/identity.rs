@@ -58,6 +58,9 @@ pub struct Identity {
     door: Door,
     /// Until then the first answers on this connection are waited for.
     entering: Option<Instant>,
+    /// On a further connection: the server has said nothing yet but perhaps why it cannot take one more, and what was
+    /// typed meanwhile is not for that.
+    is_outside: bool,
     /// The name that was asked for last, until there is an answer.
     asked: Option<String>,
     /// The room was asked for, and there is no answer.
@@ -97,6 +100,7 @@ impl Identity {
             is_new: true,
             door: Door::Open,
             entering: None,
+            is_outside: false,
             asked: None,
             is_joining: false,
             is_borne: true,
@@ -125,6 +129,7 @@ impl Identity {
     /// There is a connection, on which nothing was said yet.
     pub fn connected(&mut self, now: Instant, actions: &mut Vec<Action>) {
         self.door = Door::Open;
+        self.is_outside = !self.is_new;
         if let Some(password) = &self.password {
             actions.push(Action::Send(format!("/pass {}", password.text)));
             self.door = Door::Knocked;
@@ -144,6 +149,7 @@ impl Identity {
             .strip_prefix(STARS.as_bytes())
             .map(|notice| clean::clean(notice, &mut scratch));
         let heard = notice.and_then(heard::read);
+        self.is_outside &= notice.is_some() && heard.is_none();
         match self.door {
             Door::Open => {}
             _ => self.at_the_door(heard, now, actions),
@@ -187,6 +193,7 @@ impl Identity {
     fn settle(&mut self) {
         let is_waiting = match self.door {
             Door::Knocked | Door::Later(_) => true,
+            _ if self.is_outside => true,
             Door::Open | Door::Locked => self.asked.is_some() || self.is_joining,
         };
         if self.entering.is_some() && !is_waiting {

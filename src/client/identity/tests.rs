@@ -82,7 +82,32 @@ fn with_nothing_to_say_nothing_is_said() {
          < *** a name cannot be empty
          < *** that is not the password
          +100000
-         connect",
+         connect
+         -
+         < Welcome to this chatroom!
+         =",
+    );
+}
+
+#[test]
+fn what_was_typed_meanwhile_is_not_for_a_server_that_is_full() {
+    check(
+        config("", "", ""),
+        "connect
+         < Welcome to this chatroom!
+         connect
+         -
+         < *** the server is full: 1 people at most; try again later
+         connect
+         < *** too many connections from your address: 1 at most; close one first
+         connect
+         +4
+         +1
+         =
+         connect
+         -
+         < Welcome to this chatroom!
+         =",
     );
 }
 
