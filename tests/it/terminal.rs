@@ -6,7 +6,9 @@ use rustix::process::{Signal, WaitOptions, waitpid};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use std::fs::File;
 use std::io::Write;
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
+use std::thread;
+use std::time::Duration;
 
 /// Takes the row away.
 const ERASE: &str = "\r\x1b[K";
@@ -192,6 +194,54 @@ fn what_is_being_typed_outlives_a_connection() {
     seat.comes("*** you are now anna\n");
     expect_bytes(&mut seat.peer, b"unfinished\n");
     seat.types("\x03");
+    seat.ends(Some(0));
+}
+
+#[test]
+fn a_terminal_that_stands_still_tears_no_line_and_holds_nothing_up() {
+    let mut seat = Seat::new(&[]);
+    let count = 6_000;
+    let line = |number: usize| format!("<bob> {number:06} {}", "x".repeat(100));
+    let mut server = seat.peer.try_clone().expect("a descriptor");
+    let flood = thread::spawn(move || {
+        for number in 0..count {
+            let bytes = line(number) + "\n";
+            server.write_all(bytes.as_bytes()).expect("it reads");
+        }
+    });
+    // Nobody looks at the terminal for longer than a part of a line rests.
+    thread::sleep(Duration::from_millis(1_500));
+    seat.types("hello\rthere\r");
+    expect_bytes(&mut seat.peer, b"hello\nthere\n");
+    let seen = seat.terminal.shows(&line(count - 1));
+    flood.join().expect("all was sent");
+    let mut rest = &seen[..];
+    for number in 0..count - 1 {
+        let line = line(number) + "\r\n";
+        let at = rest.find(&line).expect("each line, whole and in its turn");
+        rest = &rest[at + line.len()..];
+    }
+    seat.types("\x03");
+    seat.ends(Some(0));
+}
+
+#[test]
+fn ctrl_c_lets_a_terminal_go_on_that_ctrl_s_has_stopped() {
+    let mut seat = Seat::new(&[]);
+    seat.types("\x13");
+    seat.comes("<bob> hi\n");
+    seat.types("\x03");
+    seat.ends(Some(0));
+}
+
+#[test]
+fn quit_leaves_where_there_is_no_connection() {
+    let mut seat = Seat::new(&[]);
+    // Nobody listens where it was any more.
+    seat.server = Server::new();
+    seat.peer.shutdown(Shutdown::Both).expect("a connection");
+    seat.client.says("trying again in");
+    seat.types("quit\r");
     seat.ends(Some(0));
 }
 
