@@ -49,7 +49,8 @@
 //! - No number of a connection is given anew within the turn in which its bearer went.
 //! - No more is read than can be dealt with: what must wait stays in the kernel, and its sender is told so by TCP.
 //! - Nothing grows without a limit; the limits stand in [`limits`] or have an option.
-//! - Nobody but the two event loops knows of mio, and nobody but they looks at a clock, but to say the time to people.
+//! - Nobody but the two event loops knows of mio, and nobody but they looks at a clock, but to say the time to people
+//!   or to wait for a terminal.
 #![deny(unsafe_code)]
 
 #[cfg(not(unix))]

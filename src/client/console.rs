@@ -62,8 +62,8 @@ impl Session<'_> {
     pub(super) fn close_console(&mut self) {
         if let (Some(mut console), Some(output)) = (self.console.take(), &mut self.output) {
             console.editor.hide(output.back());
-            // The rest of a paste must not become the shell's.
-            let discard = console.editor.in_paste();
+            // The rest of a paste must not become the shell's, nor an answer of the terminal.
+            let discard = console.editor.expects_more();
             console.terminal.leave(discard, output.back());
         }
     }
@@ -91,17 +91,25 @@ impl Session<'_> {
             // Where this fails the terminal is gone, and reading from it tells.
             let _ = console.terminal.enter(output.back());
             console.is_away = false;
-            console.editor.resize(terminal::width(), output.back());
+            console
+                .editor
+                .resize(terminal::width(), Instant::now(), output.back());
             console.editor.redraw();
             self.print();
         }
     }
 
-    /// The window has another width.
-    pub fn resized(&mut self) {
+    /// The window may have another width.
+    pub fn resized(&mut self, now: Instant) {
         if let (Some(console), Some(output)) = (&mut self.console, &mut self.output) {
-            console.editor.resize(terminal::width(), output.back());
+            console.editor.resize(terminal::width(), now, output.back());
         }
+    }
+
+    /// Whether what others say must wait for a moment, because the terminal was asked where the row is.
+    pub(super) fn is_asking(&self) -> bool {
+        let console = self.console.as_ref();
+        console.is_some_and(|console| console.editor.is_asking())
     }
 
     /// The shell wants its terminal back (Ctrl-Z).
@@ -123,6 +131,10 @@ impl Session<'_> {
 
     /// Takes the first `n` bytes of the chunk as keys.
     pub(super) fn typed(&mut self, n: usize, now: Instant) {
+        if self.is_asking() {
+            // An answer is about the window as it is now, of which there may not have been word.
+            self.resized(now);
+        }
         self.edit(now, |editor, chunk, moment, actions| {
             editor.feed(&chunk[..n], moment, actions);
         });

@@ -63,7 +63,7 @@ fn tell(session: &mut Session, event: &Event, signals: &mut Signals) {
         SIGNALS => {
             for signal in signals.pending() {
                 match signal {
-                    SIGWINCH => session.resized(),
+                    SIGWINCH => session.resized(Instant::now()),
                     SIGTSTP => session.suspend(),
                     SIGCONT => session.resume(),
                     _ => session.stop(),

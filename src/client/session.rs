@@ -388,7 +388,7 @@ impl<'a> Session<'a> {
     }
 
     fn may_receive(&self) -> bool {
-        let room = self.output.as_ref().is_none_or(|output| !output.is_full());
+        let room = self.output.as_ref().is_none_or(|output| !output.is_full()) && !self.is_asking();
         room && self.exit.is_none() && matches!(&self.link, Link::Up(up) if up.may_receive())
     }
 

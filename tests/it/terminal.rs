@@ -281,9 +281,18 @@ fn the_row_follows_the_window() {
     let mut seat = Seat::new(&[]);
     seat.types("abcdefghijklmnopqrstuvwxyz");
     seat.shows("abcdefghijklmnopqrstuvwxyz");
-    resize(&seat.terminal, 20);
-    seat.client.signal(Signal::WINCH);
-    seat.shows("\x1b[1A\r\x1b[J> <stuvwxyz");
+    // Its answer, of a terminal that breaks long rows, and of one that cuts them off.
+    for (answer, taken_away) in [("\x1b[9;9R", "\x1b[1A\r\x1b[J"), ("\x1b[9;20R", "\r\x1b[J")] {
+        resize(&seat.terminal, 20);
+        seat.client.signal(Signal::WINCH);
+        seat.shows("\x1b[6n");
+        seat.comes("<bob> hi\n");
+        seat.types(answer);
+        seat.shows(&format!("{taken_away}<bob> hi\r\n#lobby> <vwxyz"));
+        resize(&seat.terminal, 40);
+        seat.client.signal(Signal::WINCH);
+        seat.shows(&format!("{ERASE}#lobby> abcdefghijklmnopqrstuvwxyz"));
+    }
     seat.types("\x03");
     seat.ends(Some(0));
 }

@@ -49,6 +49,8 @@ pub enum Key {
     Paste(Vec<u8>),
     /// A paste longer than [`PASTE_MAX`], which was let go.
     PasteTooLong,
+    /// No key, but the terminal's answer to where its cursor is: in this column, the first being 1.
+    CursorIn(usize),
 }
 
 /// Reads keys out of bytes.
@@ -296,8 +298,15 @@ fn csi_key(parameters: &[u8], last: u8) -> Option<Key> {
         (b'Z', _) => Some(Key::BackTab),
         (b'C', _) if by_word => Some(Key::WordRight),
         (b'D', _) if by_word => Some(Key::WordLeft),
+        (b'R', _) => column(parameters).map(Key::CursorIn),
         _ => plain_key(last),
     }
+}
+
+/// The column of `row;column`.
+fn column(parameters: &[u8]) -> Option<usize> {
+    let (_, column) = str::from_utf8(parameters).ok()?.split_once(';')?;
+    column.parse().ok()
 }
 
 /// The keys that `ESC [` and `ESC O` share.
@@ -394,12 +403,19 @@ mod tests {
             b"\x1b[;;;;~",
             b"\x1b[<0;12;40M",
             b"\x1b[?1;2c",
-            b"\x1b[12;40R",
+            b"\x1b[R",
+            b"\x1b[12;-4R",
             b"\x1bOP",
             b"\x00\x1c\x1d\x1e\x1f",
         ] {
             check(bytes, &[]);
         }
+    }
+
+    #[test]
+    fn a_terminal_says_where_its_cursor_is() {
+        check(b"\x1b[12;40R", &[Key::CursorIn(40)]);
+        check(b"\x1b[1;1Ra", &[Key::CursorIn(1), Key::Char('a')]);
     }
 
     #[test]

@@ -98,6 +98,7 @@ impl Editor {
 
     /// Time has passed: see [`Editor::deadline`].
     pub fn tick(&mut self, moment: Moment<'_>, actions: &mut Vec<Action>) {
+        self.view.tick(moment.now);
         if let Some(key) = self.keys.expired(moment.now) {
             self.key(key, moment, actions);
         }
@@ -105,12 +106,19 @@ impl Editor {
 
     /// When [`Editor::tick`] is to be called.
     pub fn deadline(&self) -> Option<Instant> {
-        self.keys.deadline()
+        let deadlines = [self.keys.deadline(), self.view.deadline()];
+        deadlines.into_iter().flatten().min()
     }
 
-    /// Whether the terminal is in the middle of a paste.
-    pub fn in_paste(&self) -> bool {
-        self.keys.in_paste()
+    /// Whether the terminal has begun something that is not typed, or was asked for it: a paste, an answer.
+    pub fn expects_more(&self) -> bool {
+        self.keys.in_paste() || self.is_asking()
+    }
+
+    /// Whether nothing should be printed for now, because the terminal was asked where the row is. [`Editor::tick`]
+    /// ends it.
+    pub fn is_asking(&self) -> bool {
+        self.view.deadline().is_some()
     }
 
     /// Takes the row away, so that something can be printed.
@@ -135,8 +143,8 @@ impl Editor {
     }
 
     /// The terminal has another width.
-    pub fn resize(&mut self, width: usize, out: &mut Vec<u8>) {
-        self.view.resize(width, out);
+    pub fn resize(&mut self, width: usize, now: Instant, out: &mut Vec<u8>) {
+        self.view.resize(width, now, out);
     }
 
     fn key(&mut self, key: Key, moment: Moment<'_>, actions: &mut Vec<Action>) {
@@ -144,6 +152,7 @@ impl Editor {
             Key::Ctrl('C') => return actions.push(Action::Quit),
             Key::Ctrl('Z') => return actions.push(Action::Suspend),
             Key::Ctrl('L') => return self.view.spoil(),
+            Key::CursorIn(column) => return self.view.located(column),
             _ => {}
         }
         if let Some(paste) = self.question.take() {

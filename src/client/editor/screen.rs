@@ -2,7 +2,7 @@
 //!
 //! Owns a grid that grows downwards, so that nothing ever scrolls away. Understands what the editor and
 //! the printer emit and no more: anything else is a failed test. It wraps long rows as terminals
-//! do, and breaks them anew when its width changes.
+//! do, and when its width changes it breaks them anew, or cuts them off.
 
 use unicode_width::UnicodeWidthChar;
 
@@ -16,7 +16,11 @@ pub struct Screen {
     column: usize,
     /// The last column is written, and the next character goes to the next row.
     full: bool,
+    /// Whether a narrower window cuts rows off.
+    pub cuts: bool,
     pub bells: usize,
+    /// What it has to say to who asked where its cursor is.
+    pub answers: Vec<String>,
 }
 
 #[derive(Clone, Default)]
@@ -36,7 +40,9 @@ impl Screen {
             row: 0,
             column: 0,
             full: false,
+            cuts: false,
             bells: 0,
+            answers: Vec::new(),
         }
     }
 
@@ -74,8 +80,16 @@ impl Screen {
         }
     }
 
-    /// Changes the width and breaks all rows anew.
+    /// Changes the width, and breaks all rows anew or cuts them off.
     pub fn resize(&mut self, width: usize) {
+        if self.cuts {
+            self.rows
+                .iter_mut()
+                .for_each(|row| row.cells.truncate(width));
+            self.column = self.column.min(width - 1);
+            (self.width, self.full) = (width, false);
+            return;
+        }
         let old = std::mem::take(&mut self.rows);
         let (old_row, old_column) = (self.row, self.column);
         self.width = width;
@@ -125,6 +139,10 @@ impl Screen {
         };
         match (number.as_str(), last) {
             (_, 'm') => {}
+            ("6", 'n') => {
+                let (row, column) = (self.row + 1, self.column + 1);
+                self.answers.push(format!("\x1b[{row};{column}R"));
+            }
             ("", 'K') => self.rows[self.row].cells.truncate(self.column),
             ("", 'J') => {
                 self.rows.truncate(self.row + 1);

@@ -7,8 +7,13 @@
 //! Terminals differ in how wide they draw emoji and rare scripts. So the cursor is never put at a
 //! column that was computed: what stands before it is written last, and the terminal itself then
 //! knows. Widths only decide how much fits, and are taken as the widest that a terminal may draw.
+//!
+//! They differ as well in what a narrower window does to a row that is longer: most break it into several,
+//! others cut it off. Whoever takes it for broken where it is cut off takes away what others said, above it. So
+//! the terminal is asked where its cursor is now, which tells.
 
 use super::line::Line;
+use std::time::{Duration, Instant};
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthChar;
 
@@ -18,8 +23,12 @@ pub const USUAL_WIDTH: usize = 80;
 const TAB: &str = "    ";
 /// With fewer columns than this for the line, the prompt goes.
 const LEAST_ROOM: usize = 5;
-/// Nothing sensible can be shown in less.
-const LEAST_WIDTH: usize = 8;
+/// In less than these columns nothing can be shown: both marks and a wide character, and the column that stays free.
+const LEAST_WIDTH: usize = 5;
+/// Asks the terminal where its cursor is.
+const WHERE: &[u8] = b"\x1b[6n";
+/// A terminal that has not answered after so long will not.
+const ANSWER_WAIT: Duration = Duration::from_millis(500);
 
 /// The prompt's row.
 #[derive(Debug)]
@@ -30,6 +39,8 @@ pub struct View {
     /// The byte position in the line where the part that is shown begins.
     left: usize,
     shown: Shown,
+    /// Answers still to come from the terminal.
+    asked: usize,
     bell: bool,
 }
 
@@ -40,10 +51,24 @@ enum Shown {
     /// Perhaps not what was drawn there.
     Spoilt,
     Row(Row),
+    /// A row longer than the window is since. The terminal was asked what became of it.
+    Asked(Question),
+    /// What was a row is in several, and the cursor so many below the first.
+    Broken(usize),
+}
+
+/// What became of a row in a narrower window?
+#[derive(Debug)]
+struct Question {
+    row: Row,
+    /// The least width that the window has had since.
+    narrowest: usize,
+    /// When it is too late for an answer.
+    until: Instant,
 }
 
 /// The row as it is drawn.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Row {
     /// With the prompt, up to the cursor.
     head: String,
@@ -61,6 +86,7 @@ impl View {
             color,
             left: 0,
             shown: Shown::Nothing,
+            asked: 0,
             bell: false,
         }
     }
@@ -72,14 +98,24 @@ impl View {
 
     /// Takes the row away: what is printed next begins where it began.
     pub fn hide(&mut self, out: &mut Vec<u8>) {
-        if !matches!(self.shown, Shown::Nothing) {
-            out.extend_from_slice(b"\r\x1b[K");
-            self.shown = Shown::Nothing;
+        match std::mem::replace(&mut self.shown, Shown::Nothing) {
+            Shown::Nothing => {}
+            Shown::Spoilt | Shown::Row(_) => out.extend_from_slice(b"\r\x1b[K"),
+            // Who prints before the terminal has answered leaves a piece of the row behind, where it is broken.
+            Shown::Asked(_) | Shown::Broken(0) => out.extend_from_slice(b"\r\x1b[J"),
+            Shown::Broken(above) => out.extend(format!("\x1b[{above}A\r\x1b[J").bytes()),
         }
     }
 
     /// Brings the row up to date, with the first of `prompts` that leaves room enough.
+    ///
+    /// While the terminal is asked what became of the row, it stays as it is.
     pub fn show(&mut self, prompts: &[&str], line: &Line, out: &mut Vec<u8>) {
+        match &self.shown {
+            Shown::Asked(_) => return,
+            Shown::Broken(_) => self.hide(out),
+            _ => {}
+        }
         let row = self.row(prompts, line);
         match &self.shown {
             Shown::Row(old) if *old == row => {}
@@ -87,7 +123,7 @@ impl View {
                 out.extend_from_slice(&row.head.as_bytes()[old.head.len()..]);
             }
             Shown::Nothing => row.draw(b"", out),
-            Shown::Row(_) | Shown::Spoilt => {
+            _ => {
                 out.push(b'\r');
                 row.draw(b"\x1b[K", out);
             }
@@ -103,24 +139,72 @@ impl View {
         self.shown = Shown::Spoilt;
     }
 
-    /// The terminal has another width, and the row is taken away. Where it was longer than the terminal
-    /// is wide now, nearly all terminals have broken it into several.
-    pub fn resize(&mut self, width: usize, out: &mut Vec<u8>) {
-        self.width = usable(width);
-        match &self.shown {
-            Shown::Row(row) if row.head_width + row.tail_width > self.width => {
-                let above = row.rows_above(self.width);
-                if above > 0 {
-                    out.extend_from_slice(format!("\x1b[{above}A").as_bytes());
-                }
-                out.extend_from_slice(b"\r\x1b[J");
-                self.shown = Shown::Nothing;
+    /// The terminal has another width. The row is taken away, or the terminal is asked what became of it.
+    pub fn resize(&mut self, width: usize, now: Instant, out: &mut Vec<u8>) {
+        let width = usable(width);
+        let is_other = std::mem::replace(&mut self.width, width) != width;
+        let (row, narrowest) = match std::mem::replace(&mut self.shown, Shown::Nothing) {
+            Shown::Row(row) if row.head_width + row.tail_width > width => (row, width),
+            Shown::Asked(question) if is_other => (question.row, question.narrowest.min(width)),
+            asked @ Shown::Asked(_) => return self.shown = asked,
+            other => {
+                self.shown = other;
+                return self.hide(out);
             }
-            _ => self.hide(out),
+        };
+        if row.rows_above(width) > 0 {
+            out.extend_from_slice(WHERE);
+            self.asked += 1;
+            let until = now + ANSWER_WAIT;
+            self.shown = Shown::Asked(Question {
+                row,
+                narrowest,
+                until,
+            });
+        } else {
+            self.shown = Shown::Broken(0);
+            self.hide(out);
+        }
+    }
+
+    /// The terminal says that its cursor is in this column, the first being 1.
+    pub fn located(&mut self, column: usize) {
+        self.asked = self.asked.saturating_sub(1);
+        if let Shown::Asked(Question { row, narrowest, .. }) = &self.shown
+            // Else that was where it was before the window changed again.
+            && self.asked == 0
+        {
+            // Where the row is cut off it is in what was the last column. It may be there by chance where the row is
+            // broken: a piece of it then stays.
+            let is_broken = column < *narrowest;
+            self.shown = Shown::Broken(if is_broken {
+                row.rows_above(self.width)
+            } else {
+                0
+            });
+        }
+    }
+
+    /// Time has passed: see [`View::deadline`].
+    pub fn tick(&mut self, now: Instant) {
+        if self.deadline().is_some_and(|at| now >= at) {
+            self.asked = 0;
+            self.shown = Shown::Broken(0);
+        }
+    }
+
+    /// Until when the terminal may answer, if it was asked anything.
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.shown {
+            Shown::Asked(Question { until, .. }) => Some(until),
+            _ => None,
         }
     }
 
     fn row(&mut self, prompts: &[&str], line: &Line) -> Row {
+        if self.width < LEAST_WIDTH {
+            return Row::default();
+        }
         let columns = self.width - 1;
         let fits = |prompt: &&&str| {
             width_of(prompt) <= columns / 2 && width_of(prompt) + LEAST_ROOM <= columns
@@ -251,12 +335,9 @@ impl Row {
     }
 }
 
-/// A width that can be worked with.
+/// How wide a terminal is that says this.
 fn usable(width: usize) -> usize {
-    match width {
-        0 => USUAL_WIDTH,
-        width => width.max(LEAST_WIDTH),
-    }
+    if width == 0 { USUAL_WIDTH } else { width }
 }
 
 /// Where the clusters begin that fill at most `room` columns before `cursor`.

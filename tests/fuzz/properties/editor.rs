@@ -202,6 +202,10 @@ impl Row {
                 rest = &rest[found.len()..];
                 continue;
             }
+            if let Some(up) = up(rest) {
+                rest = up;
+                continue;
+            }
             rest = &rest[c.len_utf8()..];
             match c {
                 '\r' => self.at = 0,
@@ -221,6 +225,12 @@ impl Row {
     fn width(&self) -> usize {
         self.cells.iter().map(|c| c.width().unwrap_or(0)).sum()
     }
+}
+
+/// What follows where `text` begins with going up some rows: to where the row was broken.
+fn up(text: &str) -> Option<&str> {
+    let (rows, rest) = text.strip_prefix("\x1b[")?.split_once('A')?;
+    rows.parse::<u8>().is_ok().then_some(rest)
 }
 
 /// An editor, and what becomes of it.
@@ -282,6 +292,10 @@ impl Seat {
 
     /// Brings the row up to date, and checks that it is.
     fn show(&mut self) {
+        if self.editor.is_asking() {
+            // The terminal does not answer.
+            self.wait(Duration::from_secs(1));
+        }
         let draw = |editor: &mut Editor, scene: &Scene| {
             let mut out = Vec::new();
             editor.show(scene, &mut out);
@@ -300,11 +314,7 @@ impl Seat {
             self.row, anew,
             "the row is not what it would be if it were drawn anew"
         );
-        let columns = if self.width == 0 {
-            80
-        } else {
-            self.width.max(8)
-        };
+        let columns = if self.width == 0 { 80 } else { self.width };
         assert!(
             self.row.width() < columns,
             "{:?} in {columns} columns",
@@ -352,7 +362,8 @@ pub fn editor(data: &[u8]) {
             252 => {
                 let width = draw.below(60);
                 for seat in [&mut seat, &mut cut_seat] {
-                    seat.editor.resize(width, &mut Vec::new());
+                    let now = seat.now;
+                    seat.editor.resize(width, now, &mut Vec::new());
                     (seat.width, seat.row) = (width, Row::default());
                 }
             }
