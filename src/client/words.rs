@@ -23,7 +23,7 @@ pub fn say(text: &str) {
 /// A pause as `1.2 s`.
 pub fn seconds(pause: Duration) -> String {
     // Printing floating-point numbers would be 18 KB of code for this one line.
-    let tenths = (pause.as_millis() + 50) / 100;
+    let tenths = (pause.as_millis() as u64 + 50) / 100;
     format!("{}.{} s", tenths / 10, tenths % 10)
 }
 
