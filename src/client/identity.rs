@@ -58,9 +58,11 @@ pub struct Identity {
     door: Door,
     /// Until then the first answers on this connection are waited for.
     entering: Option<Instant>,
-    /// On a further connection: the server has said nothing yet but perhaps why it cannot take one more, and what was
-    /// typed meanwhile is not for that.
+    /// The server has said nothing yet but perhaps why it cannot take one more. On a further connection, what was typed
+    /// meanwhile is not for that.
     is_outside: bool,
+    /// It has said why.
+    is_refused: bool,
     /// The name that was asked for last, until there is an answer.
     asked: Option<String>,
     /// The room was asked for, and there is no answer.
@@ -100,7 +102,8 @@ impl Identity {
             is_new: true,
             door: Door::Open,
             entering: None,
-            is_outside: false,
+            is_outside: true,
+            is_refused: false,
             asked: None,
             is_joining: false,
             is_borne: true,
@@ -116,6 +119,16 @@ impl Identity {
         self.entering.is_none()
     }
 
+    /// Why the server has heard nothing of what was said on this connection, if that is so.
+    pub fn why_unheard(&self) -> Option<&'static str> {
+        match self.door {
+            Door::Locked => Some("the server has a password; say it with: --password-file FILE"),
+            _ => self
+                .is_refused
+                .then_some("the server had no place for one more"),
+        }
+    }
+
     /// When [`Identity::tick`] has something to do.
     pub fn deadline(&self) -> Option<Instant> {
         let knock = match self.door {
@@ -129,7 +142,7 @@ impl Identity {
     /// There is a connection, on which nothing was said yet.
     pub fn connected(&mut self, now: Instant, actions: &mut Vec<Action>) {
         self.door = Door::Open;
-        self.is_outside = !self.is_new;
+        (self.is_outside, self.is_refused) = (true, false);
         if let Some(password) = &self.password {
             actions.push(Action::Send(format!("/pass {}", password.text)));
             self.door = Door::Knocked;
@@ -149,7 +162,8 @@ impl Identity {
             .strip_prefix(STARS.as_bytes())
             .map(|notice| clean::clean(notice, &mut scratch));
         let heard = notice.and_then(heard::read);
-        self.is_outside &= notice.is_some() && heard.is_none();
+        self.is_outside &= notice.is_some() && matches!(heard, None | Some(Heard::NoPlace));
+        self.is_refused = self.is_outside && heard.is_some();
         match self.door {
             Door::Open => {}
             _ => self.at_the_door(heard, now, actions),
@@ -193,7 +207,7 @@ impl Identity {
     fn settle(&mut self) {
         let is_waiting = match self.door {
             Door::Knocked | Door::Later(_) => true,
-            _ if self.is_outside => true,
+            _ if self.is_outside && !self.is_new => true,
             Door::Open | Door::Locked => self.asked.is_some() || self.is_joining,
         };
         if self.entering.is_some() && !is_waiting {

@@ -40,6 +40,11 @@ impl Session<'_> {
         });
     }
 
+    /// Why the server has heard nothing of what came on standard input, if that is so.
+    pub(super) fn why_unheard(&self) -> Option<&'static str> {
+        self.introduction.as_ref()?.identity.why_unheard()
+    }
+
     /// Takes in the first `n` bytes of the chunk, which the server sent.
     pub(super) fn hear(&mut self, n: usize, now: Instant) {
         let join = self.outgoing.take_join();
@@ -72,17 +77,17 @@ impl Session<'_> {
     }
 
     fn with_identity(&mut self, what: impl FnOnce(&mut Introduction, &[u8], &mut Vec<Action>)) {
-        if !self.may_speak() {
-            return;
-        }
+        let may_speak = self.may_speak();
         let Some(introduction) = &mut self.introduction else {
             return;
         };
         let mut actions = Vec::new();
         what(introduction, &self.chunk, &mut actions);
-        self.outgoing.hold(!introduction.identity.is_settled());
+        self.outgoing
+            .hold(may_speak && !introduction.identity.is_settled());
         for action in actions {
             match action {
+                Action::Send(_) | Action::Say(_) if !may_speak => {}
                 Action::Send(line) => self.outgoing.command(&line),
                 Action::Say(text) => self.say(&text),
                 Action::Fail(text) => {

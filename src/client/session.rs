@@ -265,7 +265,13 @@ impl<'a> Session<'a> {
             self.printer.end(time(&mut self.clock), out);
         }
         if self.outgoing.said_quit() || (half_closed && error.is_none()) {
-            return self.finish(0);
+            // To a script that has a meaning; a person has seen it.
+            let why = self.why_unheard().filter(|_| !self.has_person);
+            if let Some(why) = why {
+                self.print();
+                self.say(&format!("nothing was said: {why}"));
+            }
+            return self.finish(if why.is_some() { 1 } else { 0 });
         }
         let loss = format!(
             "connection to {} lost: {}",

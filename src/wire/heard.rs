@@ -26,6 +26,8 @@ pub enum Heard<'a> {
     AlreadyIn,
     /// The room that was asked for needs another key, or is none.
     RoomRefused,
+    /// The server is full, or has enough of one's address.
+    NoPlace,
     /// One is sent away, and to come back at once would be no answer.
     ThrownOut,
     /// Nobody is called so any more, as far as the room can tell.
@@ -58,6 +60,14 @@ pub fn read(notice: &str) -> Option<Heard<'_>> {
             return Some(Heard::PasswordNeeded);
         }
         _ => {}
+    }
+    let no_place = [
+        "the server is full: ",
+        "the server has no memory for one more; ",
+        "too many connections from your address: ",
+    ];
+    if no_place.iter().any(|begin| notice.starts_with(begin)) {
+        return Some(Heard::NoPlace);
     }
     if notice.starts_with("you were thrown out by ") {
         return Some(Heard::ThrownOut);

@@ -82,6 +82,33 @@ fn a_pipe_is_said_under_its_name_in_its_room() {
 }
 
 #[test]
+fn a_pipe_that_was_not_heard_ends_with_1() {
+    let folder = Folder::new();
+    let file = password_file(&folder, "password", "open sesame\n");
+    let closed = Server::start(&["--password-file", &file]);
+    let full = Server::start(&["--max-clients", "1"]);
+    let _guest = full.join();
+    for (server, why) in [
+        (
+            &closed,
+            "the server has a password; say it with: --password-file FILE",
+        ),
+        (&full, "the server had no place for one more"),
+    ] {
+        for text in ["hello\n", "hello\nquit\n"] {
+            let (code, printed, said) = pipe(server, &[], text);
+            assert_eq!(
+                (code, said),
+                (Some(1), vec![format!("snug: nothing was said: {why}")])
+            );
+            assert!(printed.starts_with("*** "), "{printed}");
+        }
+    }
+    let (code, _, said) = pipe(&closed, &[], "/pass open sesame\nhello\n");
+    assert_eq!((code, said), (Some(0), vec![]));
+}
+
+#[test]
 fn what_is_typed_waits_for_the_answers() {
     let server = seat::Server::new();
     let folder = Folder::new();
