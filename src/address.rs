@@ -32,8 +32,8 @@ pub enum AddressError {
     NoPort(String),
     /// What follows the last colon is no number from 0 to 65535.
     BadPort(String),
-    /// `[` without `]`, or what is in brackets is no IPv6 address.
-    BadV6(String),
+    /// None of the forms: `[` without `]`, what is in brackets is no IPv6 address, a URL.
+    Unknown(String),
     /// An IPv6 address whose brackets are missing, so that its port cannot be told.
     BareV6(String),
     /// A path without `unix:` before it.
@@ -56,14 +56,19 @@ impl fmt::Display for AddressError {
             Self::BadPort(text) => {
                 write!(f, "'{text}' is no port; ports are numbers from 0 to 65535")
             }
-            Self::BadV6(text) => write!(
+            Self::Unknown(text) => write!(
                 f,
-                "'{text}' is no IPv6 address; write it like [::1]:{DEFAULT_PORT}"
+                "'{text}' is no address; write HOST:PORT, [v6]:PORT or unix:PATH"
             ),
-            Self::BareV6(text) => write!(
-                f,
-                "an IPv6 address needs brackets; write [{text}]:{DEFAULT_PORT}"
-            ),
+            Self::BareV6(text) => {
+                // What stands at its end may be meant for the port.
+                let parts = text
+                    .rsplit_once(':')
+                    .filter(|(host, digits)| is_v6(host) && port(digits).is_ok());
+                let default = DEFAULT_PORT.to_string();
+                let (host, port) = parts.unwrap_or((text, &default));
+                write!(f, "an IPv6 address needs brackets; write [{host}]:{port}")
+            }
             Self::Path(text) => write!(f, "a path needs 'unix:' before it; write unix:{text}"),
             Self::LongPath(text) => {
                 write!(
@@ -90,11 +95,10 @@ impl Address {
             Parts::Tcp {
                 host: Some(host),
                 port: None,
-            } if host.contains(':') => Err(AddressError::BareV6(host)),
-            Parts::Tcp {
-                host: Some(host),
-                port: None,
-            } => Err(AddressError::NoPort(host)),
+            } => match text.trim() {
+                text if host == text && is_v6(text) => Err(AddressError::BareV6(host)),
+                text => Err(AddressError::NoPort(text.into())),
+            },
             Parts::Tcp { host: None, .. } => Err(AddressError::Empty),
         }
     }
@@ -149,57 +153,46 @@ enum Parts {
 
 impl Parts {
     fn split(text: &str) -> Result<Self, AddressError> {
+        let unknown = || AddressError::Unknown(text.into());
         if let Some(path) = text.strip_prefix("unix:") {
             return match path.len() {
-                0 => Err(AddressError::Empty),
+                0 => Err(unknown()),
                 1..=MAX_UNIX_PATH => Ok(Self::Unix(path.into())),
                 _ => Err(AddressError::LongPath(path.into())),
             };
         }
         if text.contains('/') {
-            return Err(AddressError::Path(text.into()));
-        }
-        if let Some(rest) = text.strip_prefix('[') {
-            let (host, rest) = rest
-                .split_once(']')
-                .ok_or_else(|| AddressError::BadV6(text.into()))?;
-            // A scope (`fe80::1%eth0`) is the resolver's to judge.
-            let literal = host.split('%').next().unwrap_or(host);
-            literal
-                .parse::<Ipv6Addr>()
-                .map_err(|_| AddressError::BadV6(text.into()))?;
-            let port = match rest.strip_prefix(':') {
-                Some(digits) => Some(port(digits)?),
-                None if rest.is_empty() => None,
-                None => return Err(AddressError::BadPort(rest.into())),
-            };
-            return Ok(Self::Tcp {
-                host: Some(host.into()),
-                port,
+            return Err(match text.contains("://") {
+                true => unknown(),
+                false => AddressError::Path(text.into()),
             });
         }
-        match text.split_once(':') {
-            None if text.is_empty() => Err(AddressError::Empty),
-            None => Ok(Self::Tcp {
-                host: Some(text.into()),
-                port: None,
-            }),
-            Some((_, rest)) if rest.contains(':') => match text.parse::<Ipv6Addr>() {
-                Ok(_) => Ok(Self::Tcp {
-                    host: Some(text.into()),
-                    port: None,
-                }),
-                Err(_) => Err(AddressError::BadV6(text.into())),
-            },
-            Some((host, digits)) => {
-                let host = (!host.is_empty()).then(|| host.into());
-                Ok(Self::Tcp {
-                    host,
-                    port: Some(port(digits)?),
-                })
+        let text = text.trim();
+        let (host, rest) = match text.strip_prefix('[') {
+            Some(rest) => {
+                let parts = rest.split_once(']').filter(|(host, _)| is_v6(host));
+                parts.ok_or_else(unknown)?
             }
+            None if is_v6(text) => (text, ""),
+            None => text.split_at(text.find(':').unwrap_or(text.len())),
+        };
+        let port = match rest.strip_prefix(':') {
+            None if rest.is_empty() => None,
+            Some(digits) if !digits.contains(':') => Some(port(digits)?),
+            _ => return Err(unknown()),
+        };
+        let host = (!host.is_empty()).then(|| host.into());
+        match (&host, port) {
+            (None, None) => Err(AddressError::Empty),
+            _ => Ok(Self::Tcp { host, port }),
         }
     }
+}
+
+/// Whether this is an IPv6 address. Its scope (`fe80::1%eth0`) is the resolver's to judge.
+fn is_v6(text: &str) -> bool {
+    let (literal, scope) = text.split_once('%').unwrap_or((text, ""));
+    literal.parse::<Ipv6Addr>().is_ok() && !scope.contains([':', ']'])
 }
 
 fn port(digits: &str) -> Result<u16, AddressError> {
@@ -239,7 +232,28 @@ mod tests {
             ),
             (
                 "unix:",
-                "error: the host is missing; write HOST:PORT, [v6]:PORT or unix:PATH",
+                "error: 'unix:' is no address; write HOST:PORT, [v6]:PORT or unix:PATH",
+            ),
+            (
+                "tcp://x:1",
+                "error: 'tcp://x:1' is no address; write HOST:PORT, [v6]:PORT or unix:PATH",
+            ),
+            (
+                "tcp:x:1",
+                "error: 'tcp:x:1' is no address; write HOST:PORT, [v6]:PORT or unix:PATH",
+            ),
+            (
+                "[::1]9",
+                "error: '[::1]9' is no address; write HOST:PORT, [v6]:PORT or unix:PATH",
+            ),
+            (" host:1 ", "host:1"),
+            (
+                "::1:80",
+                "error: an IPv6 address needs brackets; write [::1]:80",
+            ),
+            (
+                "2001:db8::1",
+                "error: an IPv6 address needs brackets; write [2001:db8::1]:9999",
             ),
             (
                 ":9999",
@@ -253,21 +267,18 @@ mod tests {
                 "::1",
                 "error: an IPv6 address needs brackets; write [::1]:9999",
             ),
-            (
-                "[::1]",
-                "error: an IPv6 address needs brackets; write [::1]:9999",
-            ),
+            ("[::1]", "error: the port is missing; write [::1]:9999"),
             (
                 "[::1",
-                "error: '[::1' is no IPv6 address; write it like [::1]:9999",
+                "error: '[::1' is no address; write HOST:PORT, [v6]:PORT or unix:PATH",
             ),
             (
                 "[host]:1",
-                "error: '[host]:1' is no IPv6 address; write it like [::1]:9999",
+                "error: '[host]:1' is no address; write HOST:PORT, [v6]:PORT or unix:PATH",
             ),
             (
                 "1:2:3",
-                "error: '1:2:3' is no IPv6 address; write it like [::1]:9999",
+                "error: '1:2:3' is no address; write HOST:PORT, [v6]:PORT or unix:PATH",
             ),
             (
                 "host:65536",
@@ -305,6 +316,7 @@ mod tests {
             ("::1", "[::1]:9999"),
             ("[::1]", "[::1]:9999"),
             ("[::1]:7", "[::1]:7"),
+            ("fe80::1%eth0", "[fe80::1%eth0]:9999"),
             ("host:7", "host:7"),
             ("unix:s", "unix:s"),
             (

@@ -41,6 +41,17 @@ pub fn address_space() -> Option<u64> {
     getrlimit(Resource::As).current
 }
 
+/// What an error is in words, without the number that the standard library puts in parentheses behind.
+pub fn in_words(error: &std::io::Error) -> String {
+    let mut text = error.to_string();
+    if error.raw_os_error().is_some()
+        && let Some(number) = text.rfind('(')
+    {
+        text.truncate(text[..number].trim_end().len());
+    }
+    text
+}
+
 /// Whether the other end of a Unix socket is a process of the user who runs this one. Told by the kernel on Linux;
 /// nobody is elsewhere.
 pub fn is_own_user(socket: &impl std::os::fd::AsFd) -> bool {

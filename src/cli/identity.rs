@@ -2,6 +2,7 @@
 
 use super::options::file;
 use crate::client::Password;
+use crate::system::in_words;
 use crate::wire::clean::is_control;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
@@ -46,7 +47,7 @@ pub(super) fn password(
     };
     let shown = path.display();
     let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("cannot read the password in {shown}: {error}"))?;
+        .map_err(|error| format!("cannot read the password in {shown}: {}", in_words(&error)))?;
     let password = text.lines().next().unwrap_or_default();
     if password.is_empty() {
         return Err(format!(

@@ -6,6 +6,7 @@
 use super::dial::DialError;
 use super::ready;
 use crate::address::{Address, DEFAULT_HOST, DEFAULT_PORT};
+use crate::system::in_words;
 use std::io::{self, ErrorKind, Write};
 use std::time::Duration;
 
@@ -67,7 +68,7 @@ pub fn advice(address: &Address, error: &DialError) -> String {
     }
 }
 
-/// An error without the number that the standard library puts behind it.
+/// An error, as a sentence goes on with it.
 pub fn cause(error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::ConnectionRefused => "connection refused".into(),
@@ -75,15 +76,14 @@ pub fn cause(error: &io::Error) -> String {
         ErrorKind::TimedOut => "no answer".into(),
         ErrorKind::WouldBlock => "the server's queue is full".into(),
         _ => {
-            let text = error.to_string();
-            let end = text.find(" (os error").unwrap_or(text.len());
-            let mut chars = text[..end].chars();
+            let text = in_words(error);
+            let mut chars = text.chars();
             match chars.next() {
                 // A sentence goes on here. What begins with two capitals is a name.
                 Some(first) if !chars.as_str().starts_with(char::is_uppercase) => {
                     first.to_lowercase().chain(chars).collect()
                 }
-                _ => text[..end].to_owned(),
+                _ => text,
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Why an address cannot be listened on, in words that say what to do.
 
+use crate::system::in_words;
 use rustix::io::Errno;
 use std::fmt;
 use std::io;
@@ -147,7 +148,9 @@ impl fmt::Display for BindError {
                 "{address} is too long for a Unix socket; \
                  choose a shorter path with --listen unix:PATH"
             ),
-            Reason::Other(error) => write!(f, "{address} cannot be listened on: {error}"),
+            Reason::Other(error) => {
+                write!(f, "{address} cannot be listened on: {}", in_words(error))
+            }
         }
     }
 }
@@ -168,7 +171,7 @@ mod tests {
             (
                 "127.0.0.1:8000",
                 Errno::ACCESS,
-                "127.0.0.1:8000 cannot be listened on: Permission denied (os error 13)",
+                "127.0.0.1:8000 cannot be listened on: Permission denied",
             ),
             (
                 "[::1]:9999",

@@ -10,6 +10,7 @@
 //! has is marked as none before anything follows it.
 
 use crate::limits::{self, Millis};
+use crate::system::in_words;
 use crate::wire::record;
 use memchr::{memchr, memchr_iter};
 use rustix::io::Errno;
@@ -353,13 +354,7 @@ pub fn reason(error: &io::Error) -> String {
         Some(Errno::AGAIN) => "its reader does not keep up".into(),
         Some(Errno::PIPE) => "its reader is gone".into(),
         Some(Errno::NXIO) => "nobody reads it".into(),
-        Some(_) => {
-            // Without the number, which std puts in parentheses behind.
-            let text = error.to_string();
-            let end = text.rfind(" (os error").unwrap_or(text.len());
-            text[..end].to_owned()
-        }
         None if may_wait(error) => "its reader does not keep up".into(),
-        None => error.to_string(),
+        _ => in_words(error),
     }
 }

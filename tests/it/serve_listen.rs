@@ -200,7 +200,7 @@ fn wrong_usage_ends_with_2_and_names_what_is_wrong() {
         (&["-l", "nonsense"][..], "nonsense"),
         (&["-l", "127.0.0.1:70000"], "70000"),
         (&["-l", "127.0.0.1:"], "--listen"),
-        (&["-l", "::1:9999"], "[::1:9999]"),
+        (&["-l", "::1:9999"], "write [::1]:9999"),
         (&["-l", "unix:"], "--listen"),
         (&["-l", ""], "--listen"),
         (&["--slow", "fast"], "fast"),
