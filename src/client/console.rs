@@ -44,10 +44,8 @@ impl Session<'_> {
         let Some(output) = self.output.as_mut().filter(|_| self.has_person) else {
             return;
         };
+        let mut terminal = Terminal::new();
         // A terminal that refuses is used as it is.
-        let Ok(mut terminal) = Terminal::new() else {
-            return;
-        };
         if terminal.enter(output.back()).is_ok() {
             let editor = Editor::new(terminal::width(), self.color, self.config.bare, now);
             self.console = Some(Console {

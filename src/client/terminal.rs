@@ -20,11 +20,8 @@ const LEAVE_PASTES: &[u8] = b"\x1b[?2004l";
 /// How the terminal was, while it is not so. Global for the sake of the panic hook.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 
-/// The terminal on standard input and output.
-pub struct Terminal {
-    /// How it was when it was first taken.
-    before: Termios,
-}
+/// The terminal on standard input and output. When this goes, it is as it was.
+pub struct Terminal(());
 
 /// Whether there is a terminal on both sides, and one on which a row can be redrawn.
 pub fn is_there() -> bool {
@@ -39,7 +36,7 @@ pub fn width() -> usize {
 
 impl Terminal {
     /// Takes the terminal as it is, to be entered.
-    pub fn new() -> io::Result<Self> {
+    pub fn new() -> Self {
         static HOOK: Once = Once::new();
         HOOK.call_once(|| {
             let report = std::panic::take_hook();
@@ -48,14 +45,18 @@ impl Terminal {
                 report(panic);
             }));
         });
-        Ok(Self {
-            before: tcgetattr(io::stdin())?,
-        })
+        Self(())
     }
 
     /// Has keys come one by one; appends to `out` what the terminal must be told.
     pub fn enter(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
-        let mut keys = self.before.clone();
+        let mut before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner);
+        let was = match &*before {
+            // Stopped and continued by somebody else, with single keys all the time.
+            Some(was) => was.clone(),
+            None => tcgetattr(io::stdin())?,
+        };
+        let mut keys = was.clone();
         keys.local_modes -= LocalModes::ICANON | LocalModes::ECHO | LocalModes::IEXTEN;
         // Ctrl-C and Ctrl-Z come as keys: within a paste they mean nothing.
         keys.local_modes -= LocalModes::ISIG;
@@ -63,7 +64,7 @@ impl Terminal {
         keys.special_codes[SpecialCodeIndex::VMIN] = 1;
         keys.special_codes[SpecialCodeIndex::VTIME] = 0;
         tcsetattr(io::stdin(), OptionalActions::Now, &keys)?;
-        *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.before.clone());
+        *before = Some(was);
         out.extend_from_slice(MARK_PASTES);
         Ok(())
     }
@@ -150,7 +151,7 @@ mod tests {
     #[test]
     #[ignore = "panics on purpose"]
     fn panics_with_the_terminal_taken() {
-        let mut terminal = Terminal::new().expect("a terminal");
+        let mut terminal = Terminal::new();
         terminal.enter(&mut Vec::new()).expect("a terminal");
         let entered = tcgetattr(io::stdin()).expect("a terminal");
         assert!(!entered.local_modes.contains(LocalModes::ICANON));

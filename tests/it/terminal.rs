@@ -3,7 +3,9 @@
 
 use crate::client::harness::{Client, Server, Terminal, expect_bytes, rest_of, snug, wait_for};
 use rustix::process::{Signal, WaitOptions, waitpid};
-use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+use rustix::termios::{
+    InputModes, LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize,
+};
 use std::fs::File;
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
@@ -263,6 +265,11 @@ fn ctrl_z_gives_the_terminal_back_until_fg() {
         });
         assert_eq!(mode(&seat.terminal.inside), seat.before);
         seat.shows(&format!("{ERASE}{LEAVE_PASTES}"));
+        // The user changes how it is: that stays.
+        let mut changed = tcgetattr(&seat.terminal.inside).expect("a terminal");
+        changed.input_modes ^= InputModes::IXANY;
+        tcsetattr(&seat.terminal.inside, OptionalActions::Now, &changed).expect("a terminal");
+        seat.before = mode(&seat.terminal.inside);
         seat.client.signal(Signal::CONT);
         let seen = seat.terminal.shows("> unfinished");
         assert!(seen.contains(MARK_PASTES), "{seen:?}");
