@@ -327,6 +327,14 @@ fn whatever_is_typed_stays_in_one_row() {
 }
 
 #[test]
+fn what_some_terminals_draw_and_others_do_not_has_its_place() {
+    let mut seat = Seat::new(20, true);
+    seat.step(Type(&"\u{3164}".repeat(20)));
+    let shown = seat.screen.picture().matches('\u{3164}').count();
+    assert!((1..=8).contains(&shown), "{shown} in 20 columns");
+}
+
+#[test]
 fn a_narrow_terminal_has_a_shorter_prompt() {
     let end = |width: usize| {
         let mut seat = Seat::new(width, true);

@@ -370,6 +370,8 @@ fn width_of(text: &str) -> usize {
                 .chars()
                 .map(|c| match c {
                     '\t' => TAB.len(),
+                    // These fill the place of a letter that is not there. Many terminals leave that place free.
+                    '\u{115F}' | '\u{3164}' | '\u{FFA0}' => 2,
                     c => c.width().unwrap_or(0),
                 })
                 .sum();
