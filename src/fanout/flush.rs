@@ -189,7 +189,7 @@ impl Fanout {
     fn advance(&mut self, id: ReaderId, mut n: usize) {
         let reader = reader(&mut self.readers, id);
         while let Some(queue) = &mut reader.queue {
-            let mut answered = 0;
+            let mut wrote = None;
             let done = match queue.front_mut() {
                 None => {
                     reader.queue = None;
@@ -198,11 +198,11 @@ impl Fanout {
                 Some(Segment::Bytes {
                     bytes,
                     written,
-                    is_reply,
+                    kind,
                 }) => {
                     let taken = n.min(bytes.len() - *written);
                     *written += taken;
-                    answered = if *is_reply { taken } else { 0 };
+                    wrote = Some((*kind, taken));
                     n -= taken;
                     *written == bytes.len()
                 }
@@ -231,7 +231,9 @@ impl Fanout {
                 }
                 Some(Segment::Lost { .. }) => false,
             };
-            queue.replies -= answered;
+            if let Some((kind, bytes)) = wrote {
+                queue.wrote(kind, bytes);
+            }
             if !done {
                 return;
             }
@@ -299,7 +301,7 @@ impl Fanout {
                 Some(gap) => queue(reader, &self.meter).push_front(Segment::Bytes {
                     bytes: gap(missed),
                     written: 0,
-                    is_reply: false,
+                    kind: Kind::Rest,
                 }),
                 None => give_up(reader, id, &mut self.too_slow),
             }

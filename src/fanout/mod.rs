@@ -25,7 +25,7 @@ use crate::faults::{Fault, planted};
 use crate::limits::{self, Millis};
 use crate::memory::{Meter, block};
 use log::{Cursor, Log};
-use queue::{FeedId, Line, Queue, Segment};
+use queue::{FeedId, Kind, Line, Queue, Segment};
 use slab::Slab;
 use std::io::IoSlice;
 use std::num::NonZeroU32;
@@ -136,7 +136,7 @@ struct Feed {
 #[derive(Debug)]
 pub struct Fanout {
     settings: Settings,
-    /// The time of the last flush.
+    /// This turn's time.
     now: Millis,
     feeds: Slab<Feed>,
     readers: Vec<Option<Reader>>,
@@ -170,6 +170,11 @@ impl Fanout {
             waited_for: Vec::new(),
             meter: Meter::default(),
         }
+    }
+
+    /// A turn begins.
+    pub fn begin(&mut self, now: Millis) {
+        self.now = now;
     }
 
     /// Makes a feed without readers.
@@ -293,14 +298,23 @@ impl Fanout {
         }
     }
 
-    /// Adds bytes for one reader alone, after everything published until now.
+    /// Adds an answer for one reader, after everything published until now.
     pub fn send(&mut self, id: ReaderId, bytes: &[u8]) {
+        self.add_bytes(id, bytes, Kind::Reply);
+    }
+
+    /// The same, of what somebody else says to this reader alone. See [`Self::is_reading`].
+    pub fn whisper(&mut self, id: ReaderId, bytes: &[u8]) {
+        self.add_bytes(id, bytes, Kind::Word);
+    }
+
+    fn add_bytes(&mut self, id: ReaderId, bytes: &[u8], kind: Kind) {
         if bytes.is_empty() {
             return;
         }
         self.set_tail_aside(id);
         let reader = reader(&mut self.readers, id);
-        queue(reader, &self.meter).push_bytes(bytes);
+        queue(reader, &self.meter).push_bytes(bytes, kind);
         mark_due(reader, id, &mut self.due);
     }
 
@@ -333,7 +347,7 @@ impl Fanout {
                 Some(Segment::Bytes {
                     bytes: rest[..end].to_vec(),
                     written: 1,
-                    is_reply: false,
+                    kind: Kind::Rest,
                 })
             }
             _ => None,
@@ -361,20 +375,27 @@ impl Fanout {
         reader.queue.is_some() || self.tail(reader).is_some()
     }
 
-    /// Bytes of replies, of private messages and the like that the reader has not taken.
+    /// Bytes of answers that the reader has not taken.
     pub fn replies(&self, id: ReaderId) -> usize {
-        let reader = self.readers.get(id as usize).and_then(Option::as_ref);
-        reader
-            .and_then(|reader| reader.queue.as_ref())
-            .map_or(0, |queue| queue.replies)
+        self.unread(id, Kind::Reply)
     }
 
-    /// Whether a reader takes what it is sent: it has not stopped, nor are replies piling up for it.
+    /// Whether a reader takes what it is sent: it has not stopped, nor are answers and private messages piling up for it.
     pub fn is_reading(&self, id: ReaderId) -> bool {
         let Some(Some(reader)) = self.readers.get(id as usize) else {
             return false;
         };
-        !self.settings.is_stalled(reader, self.now) && self.replies(id) <= limits::REPLIES
+        // Whoever is not blocked gets all that there is at the turn's end.
+        reader.blocked.is_none()
+            || !self.settings.is_stalled(reader, self.now)
+                && self.unread(id, Kind::Reply) + self.unread(id, Kind::Word) <= limits::REPLIES
+    }
+
+    fn unread(&self, id: ReaderId, kind: Kind) -> usize {
+        let reader = self.readers.get(id as usize).and_then(Option::as_ref);
+        reader
+            .and_then(|reader| reader.queue.as_ref())
+            .map_or(0, |queue| queue.unread(kind))
     }
 
     /// Lines times the readers that they were published for.
@@ -486,7 +507,8 @@ impl Fanout {
             from,
             to,
         });
-        if queue.len() > limits::SEGMENTS {
+        // Whoever is not blocked gets them at the turn's end, which is never far.
+        if queue.len() > limits::SEGMENTS && reader.blocked.is_some() {
             self.give_up_ranges(id);
         }
         // The hub may ask for a hold; the next flush sees to that.

@@ -18,8 +18,7 @@ pub enum Segment {
     Bytes {
         bytes: Vec<u8>,
         written: usize,
-        /// An answer or the like, not the rest of a line nor the word of a gap.
-        is_reply: bool,
+        kind: Kind,
     },
     /// A line that its log may drop, of which some is written. Only a queue's first segment is one.
     Line { line: Rc<Line>, written: usize },
@@ -31,6 +30,17 @@ pub enum Segment {
     },
     /// So many lines that the reader is told it missed.
     Lost { lines: u64 },
+}
+
+/// What bytes for one reader alone are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An answer, or the like.
+    Reply,
+    /// What somebody else said to this reader alone.
+    Word,
+    /// The rest of a line, or the word of a gap.
+    Rest,
 }
 
 /// A line that readers were in the middle of when its log dropped it: one copy for all of them.
@@ -64,8 +74,8 @@ impl Line {
 #[derive(Debug)]
 pub struct Queue {
     segments: VecDeque<Segment>,
-    /// Bytes not yet written, of all replies.
-    pub replies: usize,
+    /// Bytes not yet written, of each [`Kind`].
+    unread: [usize; 3],
     /// The memory of all segments' own bytes.
     own: usize,
     held: Held,
@@ -76,24 +86,37 @@ impl Queue {
     pub fn new(meter: &Meter) -> Self {
         Self {
             segments: VecDeque::new(),
-            replies: 0,
+            unread: [0; 3],
             own: 0,
             held: meter.hold(),
         }
     }
 
+    /// Bytes of a kind that are not yet written.
+    pub fn unread(&self, kind: Kind) -> usize {
+        self.unread[kind as usize]
+    }
+
+    /// So many bytes of the first segment, which are of that kind, have been written.
+    pub fn wrote(&mut self, kind: Kind, bytes: usize) {
+        self.unread[kind as usize] -= bytes;
+    }
+
     /// Appends bytes for this reader alone.
-    pub fn push_bytes(&mut self, new: &[u8]) {
-        let Some(Segment::Bytes {
-            bytes,
-            written,
-            is_reply: true,
-        }) = self.segments.back_mut()
-        else {
+    pub fn push_bytes(&mut self, new: &[u8], kind: Kind) {
+        let last = match self.segments.back_mut() {
+            Some(Segment::Bytes {
+                bytes,
+                written,
+                kind: last,
+            }) if *last == kind => Some((bytes, written)),
+            _ => None,
+        };
+        let Some((bytes, written)) = last else {
             return self.push(Segment::Bytes {
                 bytes: new.to_vec(),
                 written: 0,
-                is_reply: true,
+                kind,
             });
         };
         let before = block(bytes.capacity());
@@ -105,33 +128,25 @@ impl Queue {
         }
         bytes.extend_from_slice(new);
         self.own += block(bytes.capacity()) - before;
-        self.replies += new.len();
+        self.unread[kind as usize] += new.len();
         self.count();
     }
 
     /// Appends a segment.
     pub fn push(&mut self, segment: Segment) {
-        if let Segment::Bytes {
-            bytes,
-            written,
-            is_reply: true,
-        } = &segment
-        {
-            self.replies += bytes.len() - written;
-        }
-        self.own += segment.memory();
+        self.add(&segment);
         self.segments.push_back(segment);
         self.count();
     }
 
-    /// Puts something that is no reply before everything else; some of it may be written already.
+    /// Puts something before everything else; some of it may be written already.
     pub fn push_front(&mut self, segment: Segment) {
-        self.own += segment.memory();
+        self.add(&segment);
         self.segments.push_front(segment);
         self.count();
     }
 
-    /// Takes the first segment away. What of it counts among the replies must have been written.
+    /// Takes the first segment away, all of whose bytes must have been written.
     pub fn pop_front(&mut self) {
         if let Some(segment) = self.segments.pop_front() {
             self.own -= segment.memory();
@@ -179,6 +194,18 @@ impl Queue {
         self.held.bytes()
     }
 
+    fn add(&mut self, segment: &Segment) {
+        if let Segment::Bytes {
+            bytes,
+            written,
+            kind,
+        } = segment
+        {
+            self.unread[*kind as usize] += bytes.len() - written;
+        }
+        self.own += segment.memory();
+    }
+
     fn count(&mut self) {
         self.held.set(self.footprint());
     }
@@ -189,18 +216,18 @@ impl Queue {
 
     /// Panics where the fields contradict one another. For tests and debug builds.
     pub fn check_invariants(&self) {
-        let mut replies = 0;
+        let mut unread = [0; 3];
         assert!(!self.is_empty(), "an empty queue is kept");
         for (index, segment) in self.segments.iter().enumerate() {
             match segment {
                 Segment::Bytes {
                     bytes,
                     written,
-                    is_reply,
+                    kind,
                 } => {
                     assert!(*written < bytes.len(), "a segment without bytes");
                     assert!(index == 0 || *written == 0, "written out of turn");
-                    replies += if *is_reply { bytes.len() - written } else { 0 };
+                    unread[*kind as usize] += bytes.len() - written;
                 }
                 Segment::Line { line, written } => {
                     assert!(index == 0, "a line is finished out of turn");
@@ -215,7 +242,7 @@ impl Queue {
                 Segment::Lost { lines } => assert!(*lines > 0, "a gap of no lines"),
             }
         }
-        assert_eq!(replies, self.replies);
+        assert_eq!(unread, self.unread);
         let own: usize = self.segments.iter().map(Segment::memory).sum();
         assert_eq!(own, self.own, "the memory of segments is miscounted");
         assert_eq!(self.held.bytes(), self.footprint());

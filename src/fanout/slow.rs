@@ -181,9 +181,9 @@ impl Fanout {
                 Segment::Bytes {
                     bytes,
                     written: 0,
-                    is_reply: true,
+                    kind: kind @ (Kind::Reply | Kind::Word),
                 } => {
-                    new.push_bytes(&bytes);
+                    new.push_bytes(&bytes, kind);
                     continue;
                 }
                 segment @ (Segment::Bytes { .. } | Segment::Line { .. }) => {

@@ -465,31 +465,80 @@ fn too_many_segments_become_one_gap() {
     };
     let talk = "#1 a!x ".repeat(limits::SEGMENTS / 2 - 1);
     let replies = " x".repeat(limits::SEGMENTS / 2 - 1);
-    let within: String = (1..limits::SEGMENTS / 2)
+    let within: String = (3..=limits::SEGMENTS / 2)
         .map(|n| format!(" {n} x"))
         .collect();
+    let whole = format!("a 1-2 x{within}");
     check(
         roomy(Slow::Skip),
-        &format!("+a a:0 {talk} . a:* ."),
-        &format!("a{within}"),
+        &format!("+a a:0 #1 . {talk} . a:* ."),
+        &whole,
     );
     let over = "#1 a!x #1 a!x #1 a#1 #1";
-    let lost = limits::SEGMENTS / 2 + 1;
-    let expected = format!("a gap {lost}{replies} x x {} {}", lost + 1, lost + 3);
+    let most = limits::SEGMENTS / 2;
+    // Who has not stopped gets everything, however much comes in one turn.
+    for slow in [Slow::Skip, Slow::Close, Slow::Wait] {
+        check(
+            roomy(slow),
+            &format!("+a #1 . {talk} {over} ."),
+            &format!(
+                "{whole} {} x {} x {} {}",
+                most + 1,
+                most + 2,
+                most + 3,
+                most + 5
+            ),
+        );
+    }
+    let expected = format!("a gap {}{replies} x x {} {}", most + 2, most + 3, most + 5);
     check(
         roomy(Slow::Skip),
-        &format!("+a a:0 {talk} {over} . a:* ."),
+        &format!("+a a:0 #1 . {talk} {over} . a:* ."),
         &expected,
     );
-    let script = format!("+a a:0 {talk} {over} .");
+    let script = format!("+a a:0 #1 . {talk} {over} .");
     check(roomy(Slow::Close), &script, "a; a too slow");
     // A bus says nothing of a gap, so nothing may come behind it.
-    let unblocked = Settings {
+    let bus = Settings {
         gap: None,
         ..roomy(Slow::Skip)
     };
-    let script = format!("+a a:0 {talk} . a:* {over} . xa .");
-    check(unblocked, &script, "a; a too slow");
+    let script = format!("+a a:0 #1 . {talk} {over} . xa .");
+    check(bus, &script, "a; a too slow");
+}
+
+#[test]
+fn what_others_say_to_somebody_is_no_answer() {
+    let mut fanout = Fanout::new(Settings {
+        stall: 100,
+        ..settings(Slow::Skip)
+    });
+    fanout.add(0);
+    let word = vec![b'x'; limits::REPLIES / 2 + 1];
+    for _ in 0..2 {
+        // Much of it at once is no sign that nobody reads it.
+        assert!(fanout.is_reading(0));
+        fanout.whisper(0, &word);
+    }
+    assert!(fanout.is_reading(0));
+    fanout.flush(0, &mut outlets(|_, _| 1));
+    assert!(!fanout.is_reading(0), "too much is left");
+    assert_eq!(
+        fanout.replies(0),
+        0,
+        "and nobody has to read it to be heard"
+    );
+    fanout.unblock(0);
+    fanout.flush(0, &mut outlets(|_, slices| slices[0].len()));
+    fanout.send(0, b"answer");
+    fanout.flush(0, &mut outlets(|_, _| 1));
+    assert_eq!(fanout.replies(0), 5);
+    assert!(fanout.is_reading(0));
+    fanout.begin(101);
+    assert!(
+        !fanout.is_reading(0),
+        "it has stopped, whatever time the last turn had"
+    );
 }
 
 #[test]

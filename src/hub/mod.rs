@@ -231,6 +231,7 @@ impl<S: Stream> Hub<S> {
     /// One turn: what is due, what has come, what is new, who goes.
     pub fn turn(&mut self, now: Millis) {
         self.now = now;
+        self.post.fanout.begin(now);
         self.post.published = 0;
         self.figures = None;
         self.run_timers();

@@ -56,13 +56,13 @@ impl Post {
                 text,
             } => {
                 if self.fanout.is_reading(to) {
-                    self.tell(
-                        to,
-                        Notice::Message {
-                            from: from_name,
-                            text,
-                        },
-                    );
+                    let message = Notice::Message {
+                        from: from_name,
+                        text,
+                    };
+                    self.scratch.clear();
+                    plain::notice(&mut self.scratch, message);
+                    self.fanout.whisper(to, &self.scratch);
                     self.tell(from, Notice::Sent { to: to_name, text });
                 } else {
                     self.tell(from, Notice::NotReading(to_name));
