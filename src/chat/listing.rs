@@ -2,6 +2,8 @@
 //!
 //! Owns where such an answer goes on. What it tells of may change between two pieces.
 
+use super::bans::Ban;
+use super::rooms::Room;
 use super::*;
 
 /// What is still to come of an answer.
@@ -72,7 +74,8 @@ impl Chat {
             let person = person.as_ref()?;
             self.is_in(at, room).then_some((at, person))
         });
-        for (at, person) in there.by_ref().take(lines) {
+        let text = |(_, person): &(_, &Person)| person.name.len();
+        for (at, person) in piece(&mut there, lines, text) {
             let idle = person.active.age(now.ticks);
             let (name, is_you) = (&*person.name, at == id);
             emit(tell(id, Notice::Person { name, is_you, idle }));
@@ -89,7 +92,8 @@ impl Chat {
         emit: &mut impl FnMut(Event<'_>),
     ) -> Option<Listing> {
         let mut rooms = self.rooms.iter().skip_while(|&(at, _)| at < from);
-        for (_, room) in rooms.by_ref().take(lines) {
+        let text = |(_, room): &(_, &Room)| room.name.len() + room.topic.len();
+        for (_, room) in piece(&mut rooms, lines, text) {
             let has_key = room.key.is_some();
             let notice = Notice::Room {
                 name: &room.name,
@@ -111,7 +115,8 @@ impl Chat {
         emit: &mut impl FnMut(Event<'_>),
     ) -> Option<Listing> {
         let mut bans = (0..).zip(self.bans.list()).skip(from as usize);
-        for (_, ban) in bans.by_ref().take(lines) {
+        let text = |(_, ban): &(_, &Ban)| ban.by.len();
+        for (_, ban) in piece(&mut bans, lines, text) {
             let whom = &ban.whom.to_string();
             emit(tell(id, Notice::Ban { whom, by: &ban.by }));
         }
@@ -136,14 +141,9 @@ impl Chat {
         if said.peek().is_none_or(|&(number, _)| number != from) {
             emit(tell(id, Notice::Forgotten));
         }
-        let mut bytes = 0;
-        for (_, line) in said.by_ref().take(lines) {
+        let text = |(_, line): &(_, Line<'_>)| line.name.len() + line.text.len();
+        for (_, line) in piece(&mut said, lines, text) {
             emit(tell(id, Notice::Line { line, now }));
-            // One line may be as long as many.
-            bytes += line.name.len() + line.text.len();
-            if bytes >= limits::PAGE {
-                break;
-            }
         }
         if let Some((from, _)) = said.next() {
             return Some(Listing::History {
@@ -156,4 +156,20 @@ impl Chat {
         emit(tell(id, Notice::Now));
         None
     }
+}
+
+/// The next of what is listed: so many lines at most, and no more once the texts in them come to
+/// [`limits::PAGE`] bytes. One line may be as long as many.
+fn piece<T>(
+    items: &mut impl Iterator<Item = T>,
+    mut lines: usize,
+    text: impl Fn(&T) -> usize,
+) -> impl Iterator<Item = T> {
+    let mut bytes = 0;
+    std::iter::from_fn(move || {
+        lines = lines.checked_sub(1).filter(|_| bytes < limits::PAGE)?;
+        let item = items.next()?;
+        bytes += text(&item);
+        Some(item)
+    })
 }

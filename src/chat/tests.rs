@@ -1099,6 +1099,34 @@ fn bans() {
 }
 
 #[test]
+fn rooms_with_long_topics_come_a_few_at_a_time() {
+    let mut world = World::new(settings());
+    let topic = "x".repeat(limits::TOPIC);
+    for id in 0..100 {
+        world.arrive(id, from("10.0.0.1", id as u16));
+        world.say(id, &format!("/join r{id}"));
+        world.say(id, &format!("/topic {topic}"));
+    }
+    let World { chat, now, .. } = &mut world;
+    let mut rooms = Vec::new();
+    let mut hear = |event: Event<'_>| match event {
+        Event::Tell {
+            notice: Notice::Room { topic, .. },
+            ..
+        } => rooms.push(topic.len()),
+        _ => panic!("{event:?}"),
+    };
+    let mut listing = chat.command(0, Command::Rooms, *now, &mut hear);
+    let mut pieces = 1;
+    while let Some(rest) = listing {
+        listing = chat.list(0, rest, limits::PAGE_LINES, *now, &mut hear);
+        pieces += 1;
+    }
+    assert_eq!(rooms.len(), 101);
+    assert_eq!(pieces, 2 + 100 * limits::TOPIC / limits::PAGE);
+}
+
+#[test]
 fn a_listing_in_pieces_names_everybody_who_stays_exactly_once() {
     let mut world = World::new(Settings {
         hide_addresses: true,

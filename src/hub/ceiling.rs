@@ -179,6 +179,10 @@ mod tests {
             Ok(bytes.len())
         }
 
+        fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            slices.iter().map(|slice| self.write(slice)).sum()
+        }
+
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
@@ -284,6 +288,33 @@ mod tests {
         wire.say(&mut hub, *id, "/ping a line in");
         wire.say(&mut hub, *id, " two parts\n");
         assert_eq!(wire.told(), "*** pong a line in two parts\n");
+    }
+
+    #[test]
+    fn long_answers_for_many_are_made_as_they_are_written() {
+        let mut hub = hub();
+        let mut people = Vec::new();
+        for number in 0..300 {
+            let wire = Wire::default();
+            let id = hub.accept(wire.clone(), Origin::Unix { number, own: false }, 0);
+            let topic = "x".repeat(limits::TOPIC);
+            wire.say(&mut hub, id, &format!("/join r{number}\n/topic {topic}\n"));
+            wire.told();
+            people.push((id, wire));
+        }
+        for (id, wire) in &people {
+            wire.send(&mut hub, *id, "/rooms\n");
+        }
+        // What may be added by reading, and as much by going on, each with the last piece that it makes.
+        let piece = 2 * limits::PAGE;
+        let most = hub.memory() + 2 * (2 * hub.budget + piece);
+        while hub.is_busy() {
+            hub.turn(0);
+            assert!(hub.memory() < most, "{} of {most} bytes", hub.memory());
+        }
+        for (_, wire) in &people {
+            assert_eq!(wire.told().lines().count(), 1 + people.len());
+        }
     }
 
     #[test]

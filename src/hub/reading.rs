@@ -348,8 +348,10 @@ impl<S: Stream> Hub<S> {
         self.connections[id as usize].put_input(input, &self.inputs);
     }
 
-    /// Lets those read on who no longer have to wait.
+    /// Lets those read on who no longer have to wait, and goes on with long answers: as many as one turn may add. The
+    /// others have their turn when these have been written.
     pub(super) fn wake_waiting(&mut self) {
+        let most = self.memory() + 2 * self.budget;
         for id in std::mem::take(&mut self.waiting) {
             let Some(connection) = self.connections.get_mut(id as usize) else {
                 continue;
@@ -359,7 +361,8 @@ impl<S: Stream> Hub<S> {
                 self.make_ready(id);
                 continue;
             }
-            if self.post.fanout.replies(id) < limits::PAGE {
+            let is_listing = connection.is_listing();
+            if is_listing && self.post.fanout.replies(id) < limits::PAGE && self.memory() <= most {
                 self.list(id);
             }
             match self.must_wait(id) {
