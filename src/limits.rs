@@ -117,8 +117,8 @@ pub const TRY_PAUSE: Millis = 1_000;
 pub const TRY_PAUSE_MOST: Millis = 60_000;
 /// … or this, for those on the same machine, who are all alike.
 pub const TRY_PAUSE_LOCAL: Millis = 5_000;
-/// How long somebody may stand at the door without the password.
-pub const DOOR: Millis = 60_000;
+/// How long somebody may stand at the door without the password: longer than the longest pause.
+pub const DOOR: Millis = 2 * TRY_PAUSE_MOST;
 /// A wrong password is forgotten so long after its pause.
 pub const TRY_MEMORY: Millis = 600_000;
 /// Wrong passwords on one connection before it is closed.

@@ -3,6 +3,15 @@
 use super::bans::{Door, Whom};
 use super::*;
 
+/// What came of a secret that somebody said.
+#[derive(PartialEq, Eq)]
+enum Try {
+    Right,
+    Wrong,
+    /// It was not looked at.
+    TooEarly,
+}
+
 impl Chat {
     /// Somebody at the door asks for something: only the password is heard, and that they go.
     pub(super) fn knock(
@@ -18,19 +27,13 @@ impl Chat {
                 let Some(origin) = self.visitors.get(&id).map(|visitor| visitor.origin) else {
                     return;
                 };
-                if self.try_secret(id, Door::Server, password, &needed, now, emit) {
-                    self.visitors.remove(&id);
-                    self.let_in(id, origin, now, emit);
-                } else if let Some(visitor) = self.visitors.get_mut(&id) {
-                    visitor.wrong += 1;
-                    if visitor.wrong >= limits::TRY_COUNT {
+                match self.try_secret(id, Door::Server, password, &needed, now, emit) {
+                    Try::Right => {
                         self.visitors.remove(&id);
-                        emit(Event::Dismiss {
-                            person: id,
-                            reason: Reason::WrongPassword,
-                            name: "",
-                        });
+                        self.let_in(id, origin, now, emit);
                     }
+                    Try::Wrong => self.count_wrong(id, emit),
+                    Try::TooEarly => {}
                 }
             }
             Command::Quit(_) => {
@@ -42,6 +45,22 @@ impl Chat {
                 });
             }
             _ => emit(tell(id, Notice::PasswordNeeded)),
+        }
+    }
+
+    /// Somebody at the door said a wrong password: after so many they go.
+    fn count_wrong(&mut self, id: PersonId, emit: &mut impl FnMut(Event<'_>)) {
+        let Some(visitor) = self.visitors.get_mut(&id) else {
+            return;
+        };
+        visitor.wrong += 1;
+        if visitor.wrong >= limits::TRY_COUNT {
+            self.visitors.remove(&id);
+            emit(Event::Dismiss {
+                person: id,
+                reason: Reason::WrongPassword,
+                name: "",
+            });
         }
     }
 
@@ -58,7 +77,8 @@ impl Chat {
         if password.is_empty() {
             return emit(tell(id, Notice::Usage(help::usage("admin"))));
         }
-        if self.try_secret(id, Door::Admin, password, &needed, now, emit) {
+        let tried = self.try_secret(id, Door::Admin, password, &needed, now, emit);
+        if tried == Try::Right {
             if let Some(person) = self.people.get_mut(id as usize).and_then(Option::as_mut) {
                 person.is_admin = true;
             }
@@ -84,7 +104,7 @@ impl Chat {
             emit(tell(id, Notice::KeyNeeded(&room.name)));
             return false;
         }
-        self.try_secret(id, Door::Room, key, &needed, now, emit)
+        self.try_secret(id, Door::Room, key, &needed, now, emit) == Try::Right
     }
 
     /// Whether a secret is right; if not, says so. Those who come from where wrong ones came must wait before
@@ -97,33 +117,31 @@ impl Chat {
         needed: &str,
         now: Moment,
         emit: &mut impl FnMut(Event<'_>),
-    ) -> bool {
+    ) -> Try {
         let visitor = self.visitors.get(&id).map(|visitor| visitor.origin);
         let Some(origin) = visitor.or_else(|| Some(self.person(id)?.origin)) else {
-            return false;
+            return Try::TooEarly;
         };
         let place = Place::from(origin);
         if let Some(pause) = self.tries.pause(place, door, now.ticks) {
             emit(tell(id, Notice::TryLater(pause)));
-            return false;
+            return Try::TooEarly;
         }
-        let is_right = constant_time_eq::constant_time_eq(said.as_bytes(), needed.as_bytes());
-        match is_right {
-            true => self.tries.right(place, door),
-            false => self.tries.wrong(place, door, now.ticks),
+        if constant_time_eq::constant_time_eq(said.as_bytes(), needed.as_bytes()) {
+            self.tries.right(place, door);
+            return Try::Right;
         }
-        if !is_right {
-            let name = self.person(id).map_or("", |person| self.told(person));
-            let who = &Who { origin, name };
-            let deed = Deed::Wrong(door);
-            emit(Event::Note { who, deed });
-            let notice = match door {
-                Door::Room => Notice::WrongKey,
-                Door::Server | Door::Admin => Notice::WrongPassword,
-            };
-            emit(tell(id, notice));
-        }
-        is_right
+        self.tries.wrong(place, door, now.ticks);
+        let name = self.person(id).map_or("", |person| self.told(person));
+        let who = &Who { origin, name };
+        let deed = Deed::Wrong(door);
+        emit(Event::Note { who, deed });
+        let notice = match door {
+            Door::Room => Notice::WrongKey,
+            Door::Server | Door::Admin => Notice::WrongPassword,
+        };
+        emit(tell(id, notice));
+        Try::Wrong
     }
 
     pub(super) fn kick(

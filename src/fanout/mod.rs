@@ -327,6 +327,11 @@ impl Fanout {
         }
     }
 
+    /// Has nobody wait for a reader before it has caught up.
+    pub fn excuse(&mut self, id: ReaderId) {
+        reader(&mut self.readers, id).excused = true;
+    }
+
     /// Takes a reader out of its feed and drops what is to be written to it, but for the rest of the
     /// line it is in.
     pub fn cut(&mut self, id: ReaderId) {

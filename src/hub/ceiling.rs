@@ -143,22 +143,23 @@ impl<S: Stream> Hub<S> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use std::cell::RefCell;
     use std::io::{self, ErrorKind, Read, Write};
     use std::rc::Rc;
 
-    /// What somebody has sent, and what they were told; they take everything.
+    /// What somebody has sent, and what they were told; they take everything, unless they have stopped.
     #[derive(Debug, Default)]
-    struct Peer {
-        sent: Vec<u8>,
-        told: Vec<u8>,
-        has_gone: bool,
+    pub struct Peer {
+        pub sent: Vec<u8>,
+        pub told: Vec<u8>,
+        pub has_gone: bool,
+        pub has_stopped: bool,
     }
 
     #[derive(Clone, Debug, Default)]
-    struct Wire(Rc<RefCell<Peer>>);
+    pub struct Wire(pub Rc<RefCell<Peer>>);
 
     impl Read for Wire {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -175,7 +176,11 @@ mod tests {
 
     impl Write for Wire {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.borrow_mut().told.extend_from_slice(bytes);
+            let mut peer = self.0.borrow_mut();
+            if peer.has_stopped {
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            peer.told.extend_from_slice(bytes);
             Ok(bytes.len())
         }
 
@@ -195,7 +200,7 @@ mod tests {
     }
 
     impl Wire {
-        fn send(&self, hub: &mut Hub<Self>, id: Id, text: &str) {
+        pub fn send(&self, hub: &mut Hub<Self>, id: Id, text: &str) {
             self.0.borrow_mut().sent.extend_from_slice(text.as_bytes());
             hub.readable(id, false);
         }
@@ -212,7 +217,7 @@ mod tests {
     }
 
     /// With the smallest ceiling, and nothing else that limits anybody.
-    fn hub() -> Hub<Wire> {
+    pub fn hub() -> Hub<Wire> {
         Hub::new(Config {
             welcome: "welcome".into(),
             bare: false,

@@ -22,6 +22,10 @@ impl<S: Stream> Hub<S> {
             return;
         }
         connection.phase = Phase::Draining { linger: true };
+        if matches!(why, Why::Dismissed(Reason::Kicked | Reason::Banned)) {
+            // What is left for somebody thrown out holds no room up.
+            self.post.fanout.excuse(id);
+        }
         self.rests.clear(id);
         if self.pauses.clear(id) {
             connection.listed = false;
@@ -167,6 +171,38 @@ impl<S: Stream> Hub<S> {
             Fill::Bytes(_) if connection.readable => self.make_ready(id),
             Fill::Bytes(_) | Fill::Nothing => {}
             Fill::End | Fill::Failed(_) => connection.phase = Phase::Over,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ceiling::tests::{Wire, hub};
+    use super::*;
+
+    #[test]
+    fn whoever_does_not_read_its_answers_is_given_up_whenever_it_half_closes() {
+        for closes_at in [0, 1_000] {
+            let (mut hub, wire) = (hub(), Wire::default());
+            wire.0.borrow_mut().has_stopped = true;
+            let origin = Origin::Unix {
+                number: 1,
+                own: false,
+            };
+            let id = hub.accept(wire.clone(), origin, 0);
+            wire.send(&mut hub, id, &"/help\n".repeat(1_000));
+            let mut now = 0;
+            while !hub.is_empty() {
+                if now == closes_at {
+                    wire.0.borrow_mut().has_gone = true;
+                    hub.readable(id, true);
+                }
+                hub.turn(now);
+                hub.check_invariants();
+                now += 500;
+                // For its answers, and for what is left of them when it is no longer open.
+                assert!(now <= closes_at + 2 * limits::DRAIN + 1_000, "it stays");
+            }
         }
     }
 }

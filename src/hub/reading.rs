@@ -44,12 +44,7 @@ impl<S: Stream> Hub<S> {
         let connection = &mut self.connections[id as usize];
         if must_wait {
             connection.listed = true;
-            let has_ended = connection.hung_up;
-            self.waiting.push(id);
-            if has_ended && self.owes_reading(id) {
-                self.timers.set(id, self.now + limits::DRAIN);
-            }
-            return;
+            return self.waiting.push(id);
         }
         if let Some(pace) = self.config.pace
             && !connection.bucket.has_line(pace, self.now)
@@ -361,14 +356,18 @@ impl<S: Stream> Hub<S> {
                 self.make_ready(id);
                 continue;
             }
-            let is_listing = connection.is_listing();
+            let (is_listing, has_ended) = (connection.is_listing(), connection.hung_up);
             if is_listing && self.post.fanout.replies(id) < limits::PAGE && self.memory() <= most {
                 self.list(id);
             }
-            match self.must_wait(id) {
-                true => self.waiting.push(id),
-                false => self.ready.push_back(id),
+            if !self.must_wait(id) {
+                self.ready.push_back(id);
+                continue;
             }
+            if has_ended && self.owes_reading(id) {
+                self.timers.begin(id, self.now + limits::DRAIN);
+            }
+            self.waiting.push(id);
         }
     }
 

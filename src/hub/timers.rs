@@ -22,6 +22,13 @@ impl Timers {
         }
     }
 
+    /// Gives `id` a deadline if it has none.
+    pub fn begin(&mut self, id: u32, at: Millis) {
+        if !self.deadlines.contains_key(&id) {
+            self.set(id, at);
+        }
+    }
+
     /// Takes the deadline of `id` away. Whether it had one.
     pub fn clear(&mut self, id: u32) -> bool {
         let had = self.deadlines.remove(&id).is_some();

@@ -25,15 +25,23 @@ impl Tail {
 }
 
 /// Reads the whole lines among the last `most_bytes` of the file, or nothing where there is nothing to read
-/// back: no file, standard output, a pipe, a device.
+/// back: no file or none that may be read, standard output, a pipe, a device.
 pub fn read_tail(path: &Path, most_bytes: u64) -> io::Result<Tail> {
     if path == Path::new(STANDARD_OUTPUT) {
         return Ok(Tail::default());
     }
     let file = match place::open_to_read(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Tail::default()),
-        Err(error) => return Err(error),
+        // What cannot be opened at all, whoever opens it to write complains of.
+        Err(error) => {
+            if error.kind() == io::ErrorKind::PermissionDenied {
+                log::warn!(
+                    "{} cannot be read: there is no history of it",
+                    path.display()
+                );
+            }
+            return Ok(Tail::default());
+        }
     };
     match file.metadata()?.is_file() {
         true => read(file, most_bytes),

@@ -14,6 +14,8 @@ const HTTP: &[u8] = b"HTTP/0.0";
 const METHOD: usize = 20;
 /// A word in capitals, and behind it a path of so much without a blank, is the beginning of a request.
 const TARGET: usize = 256;
+/// No target is longer: to look at it again with each piece that comes would take long.
+const LONGEST: usize = 4_096;
 /// The most digits that a number of Redis has.
 const DIGITS: usize = 20;
 
@@ -104,6 +106,7 @@ fn is_request(line: &[u8]) -> Option<bool> {
         // Also where more follows: how the line is cut makes no difference. Whoever shows somebody a long address writes
         // its host too.
         _ if target > TARGET && rest[0] == b'/' => return Some(true),
+        _ if target > LONGEST => return Some(false),
         None => return None,
         Some(b' ') if target > 0 => {}
         Some(_) => return Some(false),
@@ -145,6 +148,7 @@ mod tests {
         let longer = format!("{long} and more\n");
         let shown = format!("FYI https://example.org{}", &long[4..]);
         let asked = format!("{shown} HTTP/1.1\r\n");
+        let endless = format!("A {}", "x".repeat(LONGEST + 1));
         let number = format!("*{}", "7".repeat(DIGITS));
         let numbers = format!("{number}7");
         for (line, expected) in [
@@ -168,6 +172,7 @@ mod tests {
             (shown.as_bytes(), Verdict::Unsure),
             (&[shown.as_bytes(), b"\n"].concat(), Verdict::Chat),
             is(asked.as_bytes(), Stranger::Http),
+            (endless.as_bytes(), Verdict::Chat),
             (number.as_bytes(), Verdict::Unsure),
             (numbers.as_bytes(), Verdict::Chat),
             unsure(b"G"),

@@ -403,6 +403,37 @@ fn whoever_has_used_up_its_time_is_skipped() {
 }
 
 #[test]
+fn whoever_is_thrown_out_holds_nobody_up() {
+    let folder = Folder::new();
+    let options = [
+        "--backlog",
+        BACKLOG,
+        "--slow",
+        "wait",
+        "--slow-timeout",
+        "3600",
+    ];
+    let server = Server::start_unix(&folder, &options);
+    // Who comes by a socket file of the server's own user is an admin.
+    let [mut reader, sender, slow] = server.room();
+    let prefix = format!("<{}> ", sender.name);
+    let mut admin = server.join();
+    admin.say("/join elsewhere");
+    admin.sync();
+    let count = 5000;
+    let talk = Talk::start(&sender, count);
+    server.wait_log("its room waits for it");
+    admin.say(&format!("/kick {}", slow.name));
+    let mut heard = 0;
+    while heard < count {
+        let line = reader.line();
+        assert!(!line.contains("skipped"), "{line}");
+        heard += usize::from(line.starts_with(&prefix));
+    }
+    talk.end();
+}
+
+#[test]
 fn a_bus_closes_whoever_has_used_up_its_time() {
     let folder = Folder::new();
     let options = [

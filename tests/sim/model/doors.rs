@@ -102,11 +102,7 @@ impl Model {
             "pass" if !raw.is_empty() => {
                 let needed = self.config.password.clone().unwrap_or_default();
                 if self.try_secret(who, Door::Server, &raw, &needed) {
-                    return self.let_in(who);
-                }
-                self.people[who].wrong += 1;
-                if self.people[who].wrong == limits::TRY_COUNT.into() {
-                    self.people[who].dismissed = Some("too many wrong passwords");
+                    self.let_in(who);
                 }
             }
             "quit" => self.people[who].dismissed = Some("quit"),
@@ -144,6 +140,12 @@ impl Model {
             _ => "*** that is not the password",
         };
         self.tell(who, line);
+        if door == Door::Server {
+            self.people[who].wrong += 1;
+            if self.people[who].wrong == limits::TRY_COUNT.into() {
+                self.people[who].dismissed = Some("too many wrong passwords");
+            }
+        }
         false
     }
 
