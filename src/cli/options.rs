@@ -7,6 +7,7 @@ use clap::builder::{FalseyValueParser, PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use log::LevelFilter;
 use std::env;
+use std::ffi::OsStr;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -102,11 +103,23 @@ impl Spec {
         if let Some(other) = self.conflict {
             arg = arg.conflicts_with(other);
         }
-        // A variable that is empty counts as one that is not set. The help names it all the same.
-        match env::var_os(self.env).is_some_and(|value| value.is_empty()) {
+        // A variable that is empty, or says that a switch is off, counts as one that is not set: it is in nobody's way. The
+        // help names it all the same.
+        match env::var_os(self.env).is_some_and(|value| self.is_off(&value)) {
             true => arg.help(format!("{help} [env: {}]", self.env)),
             false => arg.help(help).env(self.env).hide_env_values(true),
         }
+    }
+
+    /// Whether this value of its variable says that it is not set.
+    fn is_off(&self, value: &OsStr) -> bool {
+        let says_no = |word: &str| value.eq_ignore_ascii_case(word);
+        let is_switch = matches!(self.takes, Takes::Nothing);
+        value.is_empty()
+            || is_switch
+                && ["0", "n", "no", "f", "false", "off"]
+                    .into_iter()
+                    .any(says_no)
     }
 }
 

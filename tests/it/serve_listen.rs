@@ -124,6 +124,20 @@ fn a_list_of_addresses_comes_from_the_environment_too() {
     assert_eq!(output.status.code(), Some(2), "the variable is read");
 }
 
+#[test]
+fn a_switch_that_its_variable_says_is_off_is_in_nobodys_way() {
+    for value in ["0", "no", "Off", "FALSE"] {
+        let mut command = snug();
+        command.env("SNUG_BARE", value);
+        let server = Server::start_as(command, &["--transcript", "/dev/null"]);
+        server.connect().expect_line(WELCOME);
+    }
+    let mut command = snug();
+    command.env("SNUG_BARE", "1");
+    let command = command.args(["serve", "--transcript", "/dev/null"]);
+    assert_eq!(command.output().expect("it runs").status.code(), Some(2));
+}
+
 /// Runs `snug` with every variable empty that the help of its subcommand names. It must get as far as failing to
 /// connect or listen, and have the same help.
 fn check_empty_variables(arguments: &[&str]) {
