@@ -6,6 +6,7 @@ use super::journal;
 use crate::chat::{Event, Notice, PersonId, Reason, RoomId, Said, Talk};
 use crate::fanout::Fanout;
 use crate::fanout::queue::FeedId;
+use crate::limits;
 use crate::wire::{plain, record};
 
 /// Delivers what the rules let happen. A person hears one room at a time, as the plain dialect has it: the rules
@@ -135,6 +136,8 @@ impl Post {
     /// The public lines since the last call, and how many they are.
     pub fn take_records(&mut self, mut buffer: Vec<u8>) -> (Vec<u8>, u64) {
         buffer.clear();
+        // What one turn took is not held for all that follow.
+        buffer.shrink_to(4 * limits::TURN);
         match &mut self.records {
             Some(records) => std::mem::replace(records, (buffer, 0)),
             None => (buffer, 0),

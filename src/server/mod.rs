@@ -180,8 +180,9 @@ impl Server {
                 system::release_memory();
             }
             self.intake.crowd_is(self.hub.len());
+            let is_done = || self.hub.is_empty() && self.transcript_at().is_none();
             if let Some(stop_at) = self.stop_at
-                && (self.hub.is_empty() || now >= stop_at)
+                && (is_done() || now >= stop_at)
             {
                 self.hub.give_up();
                 return Ok(());
@@ -228,17 +229,21 @@ impl Server {
         if self.hub.is_busy() || admits {
             return Some(Duration::ZERO);
         }
-        let transcript = self.transcript.as_ref().and_then(Transcript::next_deadline);
         let deadlines = [
             self.hub.next_deadline(),
             self.intake.resting(),
             self.stop_at,
-            transcript,
+            self.transcript_at(),
             self.release.next_deadline(),
         ];
         let next = deadlines.into_iter().flatten().min()?;
         let at = self.start + Duration::from_millis(next);
         Some(at.saturating_duration_since(Instant::now()))
+    }
+
+    /// When the transcript's reader is offered again what it has yet to take.
+    fn transcript_at(&self) -> Option<Millis> {
+        self.transcript.as_ref().and_then(Transcript::next_deadline)
     }
 
     fn now(&self) -> Millis {

@@ -235,6 +235,20 @@ fn a_transcript_on_standard_output_whose_reader_goes() {
     assert_eq!(lost(&log), Some(talk.said - 3), "{log}");
 }
 
+#[test]
+fn a_stop_waits_a_moment_for_the_reader_of_a_transcript() {
+    let (mut reader, writer): (PipeReader, _) = pipe().expect("a pipe");
+    let mut talk = Talk::new("-", writer);
+    // More than the pipe holds, and no more than waits for its reader.
+    talk.says(600);
+    talk.server.signal(Signal::TERM);
+    talk.people[0].expect_line("*** the server is closing");
+    let mut transcript = String::new();
+    reader.read_to_string(&mut transcript).expect("UTF-8");
+    assert_eq!(transcript.lines().count(), talk.said);
+    assert_eq!(talk.logged("not kept"), 0);
+}
+
 /// The log itself: what is lost of it is counted, and said when there is room again.
 #[test]
 #[cfg(target_os = "linux")]
