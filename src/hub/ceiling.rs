@@ -218,7 +218,11 @@ pub(super) mod tests {
 
     /// With the smallest ceiling, and nothing else that limits anybody.
     pub fn hub() -> Hub<Wire> {
-        Hub::new(Config {
+        Hub::new(config())
+    }
+
+    fn config() -> Config {
+        Config {
             welcome: "welcome".into(),
             bare: false,
             max_clients: usize::MAX,
@@ -235,7 +239,7 @@ pub(super) mod tests {
             password: None,
             admin_password: None,
             records: false,
-        })
+        }
     }
 
     /// Turns until there is nothing more to do.
@@ -293,6 +297,32 @@ pub(super) mod tests {
         wire.say(&mut hub, *id, "/ping a line in");
         wire.say(&mut hub, *id, " two parts\n");
         assert_eq!(wire.told(), "*** pong a line in two parts\n");
+    }
+
+    #[test]
+    fn a_crowd_that_is_told_much_comes_in_a_few_at_a_time() {
+        let mut hub = Hub::new(Config {
+            history: limits::HISTORY,
+            ..config()
+        });
+        let comes = |hub: &mut Hub<Wire>, number| {
+            let wire = Wire::default();
+            let origin = Origin::Unix { number, own: false };
+            (hub.accept(wire.clone(), origin, 0), wire)
+        };
+        let (id, wire) = comes(&mut hub, 0);
+        let line = "x".repeat(500) + "\n";
+        wire.say(&mut hub, id, &line.repeat(limits::HISTORY));
+        let before = hub.memory();
+        let mut number = 1;
+        while hub.has_room() {
+            number += 1;
+            comes(&mut hub, number);
+        }
+        assert!(hub.memory() < before + 2 * hub.budget + 2 * limits::REPLIES);
+        hub.turn(0);
+        assert!(hub.has_room());
+        assert!(hub.peak() > before + 2 * hub.budget);
     }
 
     #[test]

@@ -104,6 +104,10 @@ pub struct Hub<S> {
     rate: Rate,
     /// Many spoke in this turn, in few rooms.
     is_lively: bool,
+    /// The memory that was held in this turn before anything was written.
+    peak: usize,
+    /// What may be held before this turn begins, with what comes in by then.
+    most: usize,
     /// The time of day, as the event loop last said.
     wall: Wall,
 }
@@ -152,6 +156,8 @@ impl<S: Stream> Hub<S> {
             figures: None,
             rate: Rate::default(),
             is_lively: false,
+            peak: 0,
+            most: 0,
             wall: Wall::default(),
             config,
         }
@@ -238,9 +244,11 @@ impl<S: Stream> Hub<S> {
         let speakers = self.read_ready();
         let rooms = self.post.fanout.feeds_with_news();
         self.is_lively = speakers >= limits::LIVELY * rooms && rooms > 0;
+        self.peak = self.memory();
         self.flush();
         self.see_out();
         self.wake_waiting();
+        self.most = self.memory() + 2 * self.budget;
         self.rate.count(now, self.post.fanout.delivered());
     }
 
@@ -264,6 +272,16 @@ impl<S: Stream> Hub<S> {
     /// together: with one write for each reader instead of one for each line.
     pub fn is_lively(&self) -> bool {
         self.is_lively
+    }
+
+    /// Whether one more may come in before the next turn. So many are always let in that one is.
+    pub fn has_room(&self) -> bool {
+        self.memory() <= self.most
+    }
+
+    /// The most memory that was held in the last turn, in bytes.
+    pub fn peak(&self) -> usize {
+        self.peak
     }
 
     /// Whether the next turn has something to do at once.

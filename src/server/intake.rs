@@ -39,18 +39,19 @@ impl Intake {
         }
     }
 
-    /// Lets in whoever waits at one door, so many at a time, with `crowd` connections there already. Whether more may
-    /// wait.
+    /// Lets in whoever waits at one door, so many at a time, with `crowd` connections there already. `admit` lets one in,
+    /// and says whether there is room for another in this turn. Whether more may wait.
     pub fn let_in(
         &mut self,
         now: Millis,
         crowd: usize,
-        mut admit: impl FnMut() -> io::Result<()>,
+        mut admit: impl FnMut() -> io::Result<bool>,
     ) -> bool {
         let mut in_vain = 0;
         for attempts in 0..limits::ACCEPTS {
             match admit() {
-                Ok(()) => {}
+                Ok(true) => {}
+                Ok(false) => return true,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.is_said = false;
                     return false;
@@ -111,10 +112,10 @@ mod tests {
             Self { attempts, made: 0 }
         }
 
-        fn attempt(&mut self) -> io::Result<()> {
+        fn attempt(&mut self) -> io::Result<bool> {
             self.made += 1;
             let result = self.attempts.pop_front().unwrap_or(Err(Errno::AGAIN));
-            result.map_err(io::Error::from)
+            result.map(|()| true).map_err(io::Error::from)
         }
 
         fn let_in(&mut self, intake: &mut Intake, now: Millis, crowd: usize) -> bool {
@@ -138,6 +139,18 @@ mod tests {
         Errno::NOMEM,
         Errno::NOSPC,
     ];
+
+    #[test]
+    fn whoever_finds_no_room_in_this_turn_comes_in_the_next() {
+        let mut intake = Intake::default();
+        let mut let_in = 0;
+        let may_more_wait = intake.let_in(0, 0, || {
+            let_in += 1;
+            Ok(let_in < 3)
+        });
+        assert_eq!((let_in, may_more_wait), (3, true));
+        assert!(intake.is_open(0));
+    }
 
     #[test]
     fn an_error_of_one_connection_costs_the_next_nothing() {

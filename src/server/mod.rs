@@ -176,7 +176,7 @@ impl Server {
             self.hub.turn(now);
             self.record(now);
             let has_moved = self.release.has_moved(self.hub.tables());
-            if self.release.is_due(self.hub.memory(), now) || has_moved {
+            if self.release.is_due(self.hub.memory(), self.hub.peak(), now) || has_moved {
                 system::release_memory();
             }
             self.intake.crowd_is(self.hub.len());
@@ -296,8 +296,8 @@ impl Server {
         self.intake = intake;
     }
 
-    /// Lets one in.
-    fn admit(&mut self, door: usize, now: Millis) -> io::Result<()> {
+    /// Lets one in. Whether there is room for another in this turn: each may be told much of what was said before.
+    fn admit(&mut self, door: usize, now: Millis) -> io::Result<bool> {
         let (mut socket, origin) = match &self.doors[door].listener {
             Entrance::Tcp(listener) => {
                 let (stream, address) = listener.accept()?;
@@ -321,7 +321,7 @@ impl Server {
             .registry()
             .register(&mut socket, token, INTERESTS)?;
         self.hub.accept(socket, origin, now);
-        Ok(())
+        Ok(self.hub.has_room())
     }
 }
 

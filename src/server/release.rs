@@ -19,9 +19,9 @@ pub struct Release {
 }
 
 impl Release {
-    /// So many bytes are held. Whether freed memory is to be given back at once.
-    pub fn is_due(&mut self, held: usize, now: Millis) -> bool {
-        self.most = self.most.max(held);
+    /// So many bytes are held, and were at most in this turn. Whether freed memory is to be given back at once.
+    pub fn is_due(&mut self, held: usize, most: usize, now: Millis) -> bool {
+        self.most = self.most.max(held).max(most);
         let worthwhile = limits::RELEASE.max(self.most / limits::RELIEF);
         let is_much = self.most - held >= worthwhile;
         self.pending = is_much && now < self.rests_until;
@@ -57,16 +57,21 @@ mod tests {
     fn what_was_freed_is_given_back_now_and_then() {
         let mut release = Release::default();
         let much = 2 * limits::RELEASE;
-        assert!(!release.is_due(much, 0));
-        assert!(!release.is_due(much - 1, 1));
-        assert!(release.is_due(0, 2));
-        assert!(!release.is_due(0, 3), "once is enough");
+        assert!(!release.is_due(much, 0, 0));
+        assert!(!release.is_due(much - 1, 0, 1));
+        assert!(release.is_due(0, 0, 2));
+        assert!(!release.is_due(0, 0, 3), "once is enough");
         assert_eq!(release.next_deadline(), None);
-        assert!(!release.is_due(much, 4));
-        assert!(!release.is_due(0, 5), "too early");
+        assert!(!release.is_due(much, 0, 4));
+        assert!(!release.is_due(0, 0, 5), "too early");
         assert_eq!(release.next_deadline(), Some(2 + limits::RELEASE_PAUSE));
-        assert!(release.is_due(0, 2 + limits::RELEASE_PAUSE));
+        assert!(release.is_due(0, 0, 2 + limits::RELEASE_PAUSE));
         assert_eq!(release.next_deadline(), None);
+        let later = 2 + 2 * limits::RELEASE_PAUSE;
+        assert!(
+            release.is_due(0, much, later),
+            "it came and went within a turn"
+        );
     }
 
     #[test]
@@ -85,8 +90,8 @@ mod tests {
     fn of_a_large_sum_a_little_is_not_worth_it() {
         let mut release = Release::default();
         let sum = 100 * limits::RELEASE;
-        assert!(!release.is_due(sum, 0));
-        assert!(!release.is_due(sum - 2 * limits::RELEASE, 1));
-        assert!(release.is_due(sum - sum / limits::RELIEF, 2));
+        assert!(!release.is_due(sum, 0, 0));
+        assert!(!release.is_due(sum - 2 * limits::RELEASE, 0, 1));
+        assert!(release.is_due(sum - sum / limits::RELIEF, 0, 2));
     }
 }
