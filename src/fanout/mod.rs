@@ -592,14 +592,7 @@ fn queue<'a>(reader: &'a mut Reader, meter: &Meter) -> &'a mut Queue {
 
 /// Where the first lines of a feed in a reader's queue begin.
 fn first_range(reader: &Reader, feed_id: FeedId) -> Option<Cursor> {
-    reader
-        .queue
-        .as_ref()?
-        .iter()
-        .find_map(|segment| match segment {
-            Segment::Range { feed, from, .. } if *feed == feed_id => Some(*from),
-            _ => None,
-        })
+    reader.queue.as_ref()?.first_range(feed_id)
 }
 
 fn touch(feed: &mut Feed, feed_id: FeedId, touched: &mut Vec<FeedId>) {

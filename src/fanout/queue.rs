@@ -4,6 +4,7 @@
 
 use super::log::Cursor;
 use crate::memory::{Held, Meter, block};
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -70,6 +71,9 @@ impl Line {
     }
 }
 
+/// To look through fewer segments is nothing to be remembered.
+const FAR: usize = 16;
+
 /// Segments, first to be written first. A reader that only listens and keeps up has no queue at all.
 #[derive(Debug)]
 pub struct Queue {
@@ -78,6 +82,8 @@ pub struct Queue {
     unread: [usize; 3],
     /// The memory of all segments' own bytes.
     own: usize,
+    /// That no segment before this one is a range of this feed: see [`Self::first_range`].
+    known: Cell<(FeedId, usize)>,
     held: Held,
 }
 
@@ -88,6 +94,7 @@ impl Queue {
             segments: VecDeque::new(),
             unread: [0; 3],
             own: 0,
+            known: Cell::default(),
             held: meter.hold(),
         }
     }
@@ -149,6 +156,8 @@ impl Queue {
     /// Takes the first segment away, all of whose bytes must have been written.
     pub fn pop_front(&mut self) {
         if let Some(segment) = self.segments.pop_front() {
+            let (feed, index) = self.known.get();
+            self.known.set((feed, index.saturating_sub(1)));
             self.own -= segment.memory();
             self.count();
         }
@@ -167,6 +176,28 @@ impl Queue {
     /// Whether there are none. Such a queue is not kept.
     pub fn is_empty(&self) -> bool {
         self.segments.is_empty()
+    }
+
+    /// Where the first lines of a feed begin, if there are any. It is asked for often, and behind many lines of another
+    /// room: so it is remembered how far there were none.
+    pub fn first_range(&self, of: FeedId) -> Option<Cursor> {
+        let (feed, index) = self.known.get();
+        let start = if feed == of { index } else { 0 };
+        let mut at = start;
+        let found = self
+            .segments
+            .range(start..)
+            .find_map(|segment| match segment {
+                Segment::Range { feed, from, .. } if *feed == of => Some(*from),
+                _ => {
+                    at += 1;
+                    None
+                }
+            });
+        if at - start >= FAR {
+            self.known.set((of, at));
+        }
+        found
     }
 
     /// The first segment.
@@ -243,6 +274,12 @@ impl Queue {
             }
         }
         assert_eq!(unread, self.unread);
+        let (known, index) = self.known.get();
+        assert!(index <= self.len());
+        for segment in self.segments.range(..index) {
+            let is_range = matches!(segment, Segment::Range { feed, .. } if *feed == known);
+            assert!(!is_range, "a range is overlooked");
+        }
         let own: usize = self.segments.iter().map(Segment::memory).sum();
         assert_eq!(own, self.own, "the memory of segments is miscounted");
         assert_eq!(self.held.bytes(), self.footprint());
@@ -256,6 +293,36 @@ impl Segment {
             Self::Bytes { bytes, .. } => block(bytes.capacity()),
             // A line is counted once for all.
             Self::Line { .. } | Self::Range { .. } | Self::Lost { .. } => 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_lines_of_each_room_are_found_however_far_they_are() {
+        let mut queue = Queue::new(&Meter::default());
+        let at = |line: u64| Cursor {
+            at: 10 * line,
+            line,
+        };
+        let feeds = || (0..40).map(|_| 1).chain([2, 1, 2]);
+        for (line, feed) in (0..).zip(feeds()) {
+            let (from, to) = (at(line), at(line + 1));
+            queue.push(Segment::Range { feed, from, to });
+        }
+        while !queue.is_empty() {
+            let left = feeds().count() - queue.len();
+            for feed in [2, 1, 2, 3, 2] {
+                let mut rest = feeds().enumerate().skip(left);
+                let first = rest.find(|&(_, other)| other == feed);
+                let expected = first.map(|(line, _)| 10 * line as u64);
+                assert_eq!(queue.first_range(feed).map(|from| from.at), expected);
+                queue.check_invariants();
+            }
+            queue.pop_front();
         }
     }
 }
