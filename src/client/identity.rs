@@ -5,8 +5,9 @@
 //! clock, and believes the server: a hostile one can mislead, not do harm.
 //!
 //! What is typed waits until the server has answered: whoever cannot be `alice` would otherwise speak as
-//! somebody else, and whoever cannot enter a closed room would say in the lobby what was not for it. A
-//! server that answers nothing is no chat; after [`PATIENCE`] it is spoken to all the same.
+//! somebody else, and whoever cannot enter a closed room would say in the lobby what was not for it. What waits
+//! for a room that stays closed is given up. A server that answers nothing is no chat; after [`PATIENCE`] it is
+//! spoken to all the same. One that took all before is a chat, and is asked again.
 
 use super::Config;
 use crate::limits;
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Whose name is taken tries again after so long …
 const SHORTEST: Duration = Duration::from_secs(30);
-/// … then after twice as long, but never longer than this. A server's pause after wrong passwords is not
+/// … then after twice as long, but never longer than this. A server's pause after wrong passwords and keys is not
 /// believed to be longer either.
 const LONGEST: Duration = Duration::from_secs(600);
 /// What is put behind a name that is taken, once more each time; one character of the name is left.
@@ -39,6 +40,8 @@ pub enum Action {
     Send(String),
     /// The user is told.
     Say(String),
+    /// What was typed and still waits was not for the place where one is now: it is given up, and the user is told.
+    GiveUp(String),
     /// The user is told, and that is the end.
     Fail(String),
 }
@@ -67,6 +70,8 @@ pub struct Identity {
     asked: Option<String>,
     /// The room was asked for, and there is no answer.
     is_joining: bool,
+    /// Its key was not looked at, because of wrong ones; the room is asked for again then.
+    rejoin_at: Option<Instant>,
     /// One bears the name one wants.
     is_borne: bool,
     /// How many names were taken, until one was not.
@@ -106,6 +111,7 @@ impl Identity {
             is_refused: false,
             asked: None,
             is_joining: false,
+            rejoin_at: None,
             is_borne: true,
             taken: 0,
             has_other: false,
@@ -136,7 +142,10 @@ impl Identity {
             Door::Open | Door::Knocked | Door::Locked => None,
         };
         let retry = self.retry_at.filter(|_| self.asked.is_none());
-        [self.entering, knock, retry].into_iter().flatten().min()
+        [self.entering, knock, self.rejoin_at, retry]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// There is a connection, on which nothing was said yet.
@@ -179,7 +188,14 @@ impl Identity {
         if matches!(self.door, Door::Later(until) if now >= until) {
             self.connected(now, actions);
         }
-        self.entering.take_if(|until| now >= *until);
+        if self.rejoin_at.take_if(|at| now >= *at).is_some() {
+            self.ask_for_room(actions);
+        }
+        if self.entering.take_if(|until| now >= *until).is_some() && self.is_joining && !self.is_new
+        {
+            self.entering = Some(now + PATIENCE);
+            self.ask_for_room(actions);
+        }
         let is_idle = self.asked.is_none();
         if self.retry_at.take_if(|at| is_idle && now >= *at).is_some() {
             self.ask_for_wanted(actions);
@@ -195,10 +211,9 @@ impl Identity {
         self.pause = SHORTEST;
         self.is_borne = self.wanted.is_none();
         self.ask_for_wanted(actions);
-        if let Some(room) = &self.room {
-            actions.push(Action::Send(format!("/join {room}")));
-        }
+        self.rejoin_at = None;
         self.is_joining = self.room.is_some();
+        self.ask_for_room(actions);
         self.entering = Some(now + PATIENCE);
         self.settle();
     }
@@ -248,7 +263,7 @@ impl Identity {
             Heard::PasswordNeeded if self.door == Door::Open => {
                 self.door = Door::Locked;
                 self.asked = None;
-                self.is_joining = false;
+                self.answered();
             }
             Heard::YouAreNow(name) => self.named(name, now, actions),
             Heard::NameTaken(name) if self.has_asked(name) => self.taken(now, actions),
@@ -258,22 +273,23 @@ impl Identity {
             },
             Heard::BadName if self.asked.is_some() => self.refused(notice, actions),
             Heard::YouAreIn(room) => {
-                self.is_joining = false;
-                let known = [self.joining.take(), self.room.take()];
-                let mut known = known.into_iter().flatten();
-                let found = known.find(|known| is_room(known, room));
+                self.answered();
+                let joined = self.joining.take_if(|joining| is_room(joining, room));
+                let known = self.room.take().filter(|known| is_room(known, room));
+                let found = joined.or(known);
                 let room = found.unwrap_or_else(|| room.to_owned());
                 self.room = (room != LOBBY).then_some(room);
             }
             Heard::ThrownOut => {
                 actions.push(Action::Fail(format!("not coming back by itself: {notice}")))
             }
-            Heard::AlreadyIn => self.is_joining = false,
+            Heard::AlreadyIn => self.answered(),
             Heard::RoomRefused if self.is_joining => {
-                self.is_joining = false;
-                let room = self.room.as_deref().map_or("", without_key);
-                let what = format!("the server does not let you into {room}: {notice}");
-                actions.push(self.failure(what));
+                self.answered();
+                actions.push(self.shut_out(notice));
+            }
+            Heard::TryLater(seconds) if self.is_joining && self.door == Door::Open => {
+                self.join_later(seconds, now, actions);
             }
             Heard::Gone(name) if self.is_wanted(name) && !self.is_borne => match self.asked {
                 // The answer is to come, and may be about another name.
@@ -339,11 +355,46 @@ impl Identity {
         }
     }
 
+    /// The room that was asked for is for others.
+    fn shut_out(&mut self, why: &str) -> Action {
+        let room = self.room.as_deref().map_or("", without_key);
+        let what = format!("the server does not let you into {room}");
+        if self.is_new {
+            return Action::Fail(format!("{what}: {why}"));
+        }
+        self.room = None;
+        Action::GiveUp(format!("{what} any more: {why}; you are in {LOBBY}"))
+    }
+
+    /// Whether the key is right will be told after so many seconds.
+    fn join_later(&mut self, seconds: u64, now: Instant, actions: &mut Vec<Action>) {
+        let pause = Duration::from_secs(seconds).min(LONGEST);
+        self.rejoin_at = Some(now + pause);
+        self.entering = Some(now + pause + PATIENCE);
+        let room = self.room.as_deref().map_or("", without_key);
+        actions.push(Action::Say(format!(
+            "somebody at this address said wrong keys; trying {room} again in {} s",
+            pause.as_secs()
+        )));
+    }
+
+    /// There is an answer about the room.
+    fn answered(&mut self) {
+        self.is_joining = false;
+        self.rejoin_at = None;
+    }
+
     /// What was never right is wrong; what was right once is no reason to end.
     fn failure(&self, what: String) -> Action {
         match self.is_new {
             true => Action::Fail(what),
             false => Action::Say(what),
+        }
+    }
+
+    fn ask_for_room(&self, actions: &mut Vec<Action>) {
+        if let Some(room) = &self.room {
+            actions.push(Action::Send(format!("/join {room}")));
         }
     }
 

@@ -90,13 +90,33 @@ impl Session<'_> {
                 Action::Send(_) | Action::Say(_) if !may_speak => {}
                 Action::Send(line) => self.outgoing.command(&line),
                 Action::Say(text) => self.say(&text),
-                Action::Fail(text) => {
-                    self.print_rest();
-                    self.say(&text);
-                    return self.finish(1);
+                Action::GiveUp(text) => {
+                    let text = self.give_up(text);
+                    // A person reads that and goes on; what else a script says is not for here either.
+                    if self.console.is_some() || self.config.receive_only {
+                        self.say(&text);
+                    } else {
+                        return self.fail(&text);
+                    }
                 }
+                Action::Fail(text) => return self.fail(&text),
             }
         }
+    }
+
+    /// Gives up what was typed and still waits. Gives the news with how much that was.
+    fn give_up(&mut self, news: String) -> String {
+        match self.outgoing.give_up() {
+            0 => news,
+            1 => format!("{news}, and the line that you typed was not sent"),
+            n => format!("{news}, and the {n} lines that you typed were not sent"),
+        }
+    }
+
+    fn fail(&mut self, why: &str) {
+        self.print_rest();
+        self.say(why);
+        self.finish(1);
     }
 
     /// Whether the server still listens: after the end of the input it does not.

@@ -42,6 +42,11 @@ impl Outbox {
         self.held = held;
     }
 
+    /// Lets go of what was typed and not sent; see [`Outgoing::give_up`].
+    pub fn give_up(&mut self) -> usize {
+        self.input.give_up()
+    }
+
     /// Takes what was read from standard input.
     pub fn push(&mut self, bytes: &[u8]) {
         self.input.push(bytes);

@@ -6,7 +6,7 @@
 //! one push.
 
 use super::fifo::Fifo;
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memchr_iter, memrchr};
 
 /// With this much unsent the client reads nothing more from standard input.
 pub const LIMIT: usize = 256 << 10;
@@ -161,6 +161,18 @@ impl Outgoing {
             }
         }
         true
+    }
+
+    /// Lets go of all that is here. Gives how many lines are therefore not sent, or not to their end.
+    pub fn give_up(&mut self) -> usize {
+        let bytes = self.bytes.as_slice();
+        let has_rest = bytes.last().map_or(self.cut, |&byte| byte != b'\n');
+        let lines = memchr_iter(b'\n', bytes).count() + usize::from(has_rest);
+        self.bytes.drop_front(self.bytes.len());
+        self.sent = 0;
+        self.cut = false;
+        self.skipping |= has_rest && !self.ended;
+        lines
     }
 
     fn unsent(&self) -> &[u8] {
@@ -328,6 +340,24 @@ mod tests {
         queue.push(b" of x\nnext\n");
         assert_eq!(queue.next(), b"next\n");
         assert!(!queue.start_over());
+    }
+
+    #[test]
+    fn what_is_given_up_is_counted_and_goes_to_its_end() {
+        let mut queue = Outgoing::new(Framing::Stream, false);
+        assert_eq!(queue.give_up(), 0);
+        queue.push(b"one\ntwo\n");
+        queue.took(2);
+        assert_eq!(queue.give_up(), 2);
+        queue.push(b"three\nfo");
+        assert_eq!(queue.give_up(), 2);
+        queue.push(b"u");
+        assert_eq!(queue.give_up(), 0);
+        queue.push(b"r\nfive");
+        assert_eq!(queue.next(), b"five");
+        queue.end();
+        assert_eq!(queue.give_up(), 1);
+        assert!(queue.is_done());
     }
 
     #[test]

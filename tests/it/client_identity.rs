@@ -315,3 +315,28 @@ fn the_environment_names_one_too() {
     let _client = Client::run(&mut command);
     expect_bytes(&mut server.accept(), b"/nick alice\n/join tea\n");
 }
+
+#[test]
+fn what_was_typed_for_a_room_is_not_said_elsewhere_once_it_is_closed() {
+    let server = seat::Server::new();
+    let mut client = Client::piped(&server.address(), &["-r", "tea"]);
+    let mut peer = server.accept();
+    expect_bytes(&mut peer, b"/join tea\n");
+    peer.write_all(b"Welcome!\n*** you are in #tea as alice\n")
+        .expect("it reads");
+    client.type_in("before\n");
+    expect_bytes(&mut peer, b"before\n");
+    drop(peer);
+    client.says("lost");
+    client.type_in("for tea only\nand this\n");
+    let mut peer = server.accept();
+    expect_bytes(&mut peer, b"/join tea\n");
+    peer.write_all(b"Welcome!\n*** that is not the key\n")
+        .expect("it reads");
+    assert_eq!(rest_of(&mut peer), "");
+    let (code, said) = client.exit_by_itself();
+    assert_eq!(code, Some(1));
+    let last = "snug: the server does not let you into tea any more: that is not the key; you are in \
+                #lobby, and the 2 lines that you typed were not sent";
+    assert_eq!(said.last().map(String::as_str), Some(last));
+}

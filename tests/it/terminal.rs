@@ -318,3 +318,22 @@ fn the_end_of_the_input_leaves_the_terminal_while_the_rest_is_heard() {
     drop(seat.peer);
     assert_eq!(seat.client.exit_by_itself().0, Some(0));
 }
+
+#[test]
+fn a_person_goes_on_in_the_lobby_without_what_was_typed_for_a_room() {
+    let mut seat = Seat::new(&[]);
+    seat.comes("*** you are in #tea as anna\n");
+    seat.shows("as anna\r\n");
+    seat.peer.shutdown(Shutdown::Both).expect("a connection");
+    seat.client.says("lost");
+    seat.types("for tea\r");
+    seat.shows("for tea");
+    seat.peer = seat.server.accept();
+    expect_bytes(&mut seat.peer, b"/join #tea\n");
+    seat.comes("*** that is not the key\n");
+    seat.client.says("the line that you typed was not sent");
+    seat.types("hello\r");
+    expect_bytes(&mut seat.peer, b"hello\n");
+    seat.types("\x03");
+    seat.ends(Some(0));
+}

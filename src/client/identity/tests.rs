@@ -1,5 +1,5 @@
 //! Scripts: what happens, and what comes of it. `connect`, `+SECONDS`, `join ROOM KEY` by the user and `< LINE` from the server; then
-//! `> COMMAND`, `! NEWS` and `x END` from the identity, and `-` where what was typed must wait from then on, `=`
+//! `> COMMAND`, `! NEWS`, `? NEWS` with what was typed given up, and `x END` from the identity, and `-` where what was typed must wait from then on, `=`
 //! where it may go.
 
 use super::*;
@@ -54,6 +54,7 @@ fn check(config: Config, script: &str) {
         played.extend(actions.into_iter().map(|action| match action {
             Action::Send(line) => format!("> {line}"),
             Action::Say(text) => format!("! {text}"),
+            Action::GiveUp(text) => format!("? {text}"),
             Action::Fail(text) => format!("x {text}"),
         }));
         if identity.is_settled() != was_settled {
@@ -316,8 +317,75 @@ fn a_key_that_opened_a_room_opens_it_again_and_is_never_shown() {
          > /join Tea kettle
          -
          < *** that is not the key
-         ! the server does not let you into Tea: that is not the key
+         ? the server does not let you into Tea any more: that is not the key; you are in #lobby
+         =
+         connect
+         -
+         < Welcome!
          =",
+    );
+}
+
+#[test]
+fn the_key_of_the_room_asked_for_last_waits_for_its_turn() {
+    check(
+        config("", "", ""),
+        "connect
+         join tea kettle
+         < *** you are in #pub as alice
+         < *** you are in #tea as alice
+         connect
+         > /join tea kettle
+         -
+         < *** you are in #tea as alice
+         =",
+    );
+}
+
+#[test]
+fn a_key_that_is_not_looked_at_is_said_again_and_all_waits_for_that() {
+    check(
+        config("", "tea kettle", ""),
+        "connect
+         > /join tea kettle
+         -
+         < *** too many wrong tries from your address; wait 7 s, then try again
+         ! somebody at this address said wrong keys; trying tea again in 7 s
+         +6
+         +1
+         > /join tea kettle
+         < *** too many wrong tries from your address; wait 100000 s, then try again
+         ! somebody at this address said wrong keys; trying tea again in 600 s
+         +599
+         +1
+         > /join tea kettle
+         < *** you are in #tea as alice
+         =
+         < *** too many wrong tries from your address; wait 7 s, then try again
+         +100000",
+    );
+}
+
+#[test]
+fn a_server_that_took_all_before_is_asked_again_until_it_answers() {
+    check(
+        config("", "tea", ""),
+        "connect
+         > /join tea
+         -
+         < *** you are in #tea as alice
+         =
+         connect
+         > /join tea
+         -
+         < Welcome!
+         +5
+         > /join tea
+         +5
+         > /join tea
+         < *** you are in #tea as alice
+         =
+         < *** you are in #tea already",
     );
 }
 
@@ -411,7 +479,7 @@ fn what_is_refused_later_is_said() {
          < *** the name alice is banned; choose another with: /nick NAME
          ! the server does not let you be alice: it is banned here
          < *** that is not the key
-         ! the server does not let you into tea: that is not the key
+         ? the server does not let you into tea any more: that is not the key; you are in #lobby
          =
          +100000",
     );
