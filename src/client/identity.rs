@@ -10,6 +10,7 @@
 //! spoken to all the same. One that took all before is a chat, and is asked again.
 
 use super::Config;
+use super::secrets::Secrets;
 use crate::limits;
 use crate::wire::clean;
 use crate::wire::heard::{self, Heard, LOBBY, STARS};
@@ -54,8 +55,10 @@ pub struct Identity {
     wanted: Option<String>,
     /// Where one wants to be, or is; with the key that the user gave, behind a blank.
     room: Option<String>,
-    /// The same, for a room that the user asked for with a key.
-    joining: Option<String>,
+    /// What the user said that may open doors, and did not yet.
+    said: Secrets,
+    /// What the server calls one.
+    name: Option<String>,
     /// No server has taken all of that yet: what is refused now was never right.
     is_new: bool,
     door: Door,
@@ -103,7 +106,8 @@ impl Identity {
             password: config.password.clone(),
             wanted: config.nick.clone(),
             room: config.room.clone(),
-            joining: None,
+            said: Secrets::default(),
+            name: None,
             is_new: true,
             door: Door::Open,
             entering: None,
@@ -159,9 +163,9 @@ impl Identity {
         self.enter(now, actions);
     }
 
-    /// The user asked for a room with its key, one blank between.
-    pub fn asked_to_join(&mut self, room_and_key: String) {
-        self.joining = Some(room_and_key);
+    /// The user said this.
+    pub fn said(&mut self, secrets: Secrets) {
+        self.said.add(secrets);
     }
 
     /// The server sent a line.
@@ -272,9 +276,10 @@ impl Identity {
                 false => self.taken(now, actions),
             },
             Heard::BadName if self.asked.is_some() => self.refused(notice, actions),
-            Heard::YouAreIn(room) => {
+            Heard::YouAreIn { room, name } => {
                 self.answered();
-                let joined = self.joining.take_if(|joining| is_room(joining, room));
+                self.name = Some(name.to_owned());
+                let joined = self.said.join.take_if(|joining| is_room(joining, room));
                 let known = self.room.take().filter(|known| is_room(known, room));
                 let found = joined.or(known);
                 let room = found.unwrap_or_else(|| room.to_owned());
@@ -284,6 +289,16 @@ impl Identity {
                 actions.push(Action::Fail(format!("not coming back by itself: {notice}")))
             }
             Heard::AlreadyIn => self.answered(),
+            Heard::Closed(name) if self.name.as_deref() == Some(name) => {
+                if let (Some(room), Some(key)) = (&mut self.room, self.said.key.take()) {
+                    *room = format!("{} {key}", without_key(room));
+                }
+            }
+            Heard::Opened => {
+                if let Some(room) = &mut self.room {
+                    room.truncate(without_key(room).len());
+                }
+            }
             Heard::RoomRefused if self.is_joining => {
                 self.answered();
                 actions.push(self.shut_out(notice));
@@ -302,6 +317,7 @@ impl Identity {
 
     /// The server calls one so from now on.
     fn named(&mut self, name: &str, now: Instant, actions: &mut Vec<Action>) {
+        self.name = Some(name.to_owned());
         if self.has_asked(name) {
             self.asked = None;
         } else {

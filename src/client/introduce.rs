@@ -47,11 +47,9 @@ impl Session<'_> {
 
     /// Takes in the first `n` bytes of the chunk, which the server sent.
     pub(super) fn hear(&mut self, n: usize, now: Instant) {
-        let join = self.outgoing.take_join();
+        let secrets = self.outgoing.take_secrets();
         self.with_identity(|introduction, chunk, actions| {
-            if let Some(join) = join {
-                introduction.identity.asked_to_join(join);
-            }
+            introduction.identity.said(secrets);
             let mut bytes = &chunk[..n];
             while let Some(item) = introduction.decoder.next(&mut bytes, LINE) {
                 if let Item::Line(line) = item {

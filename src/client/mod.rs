@@ -15,7 +15,7 @@
 //!   made non-blocking
 //! - [`outbox`], [`outgoing`], [`printer`], [`paint`], [`said`], [`scene`], [`backoff`], [`fifo`]: pure, no I/O and no
 //!   clock
-//! - [`identity`]: who one is and where, pure too; [`introduce`] joins it with the session
+//! - [`identity`], [`secrets`]: who one is and where, pure too; [`introduce`] joins it with the session
 //! - [`clock`], [`words`]: the time before a line, the lines on standard error
 //!
 //! With a person at a terminal, a line editor stands between `input` and `outgoing`, and shares `output`:
@@ -43,6 +43,7 @@ mod printer;
 mod ready;
 mod said;
 pub mod scene;
+mod secrets;
 mod session;
 mod terminal;
 mod words;

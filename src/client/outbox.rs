@@ -4,6 +4,7 @@
 //! nothing else. Knows nothing of sockets, nor of what the commands are for.
 
 use super::outgoing::{Framing, Outgoing};
+use super::secrets::Secrets;
 use memchr::memchr;
 
 /// The queues to the socket.
@@ -77,9 +78,9 @@ impl Outbox {
         self.input.said_quit()
     }
 
-    /// The last room and key that the user asked for; see [`Outgoing::take_join`].
-    pub fn take_join(&mut self) -> Option<String> {
-        self.input.take_join()
+    /// What opens doors in what the user said; see [`Outgoing::take_secrets`].
+    pub fn take_secrets(&mut self) -> Secrets {
+        self.input.take_secrets()
     }
 
     /// What to send next, in one write as far as the socket takes it; empty if there is nothing.

@@ -6,14 +6,14 @@
 //! one push.
 
 use super::fifo::Fifo;
+use super::secrets::Secrets;
+use crate::wire::heard::{self, Meant};
 use memchr::{memchr, memchr_iter, memrchr};
 
 /// With this much unsent the client reads nothing more from standard input.
 pub const LIMIT: usize = 256 << 10;
 /// How much of a line is kept for a second try after it was sent in part.
 const LONGEST_KEPT: usize = 256 << 10;
-/// Longer lines ask for no room: names have 30 characters, keys fewer bytes than this.
-const JOIN: usize = 512;
 
 /// How lines are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,16 +38,16 @@ pub struct Outgoing {
     skipping: bool,
     /// Nothing more will be pushed.
     ended: bool,
-    /// Whether to look for lines that leave the chat. A bus has none.
+    /// Whether to look for lines that leave the chat or open doors. A bus has none.
     commands: bool,
     /// Such a line is with the kernel.
     quit: bool,
-    /// The last that asks for a room with its key, until it is taken.
-    join: Option<String>,
+    /// What opens doors in the lines that the kernel has, until it is taken.
+    secrets: Secrets,
 }
 
 impl Outgoing {
-    /// An empty queue; with `commands`, `quit` and `/quit` are noticed.
+    /// An empty queue; with `commands`, lines that leave the chat or open doors are noticed.
     pub fn new(framing: Framing, commands: bool) -> Self {
         Self {
             framing,
@@ -58,7 +58,7 @@ impl Outgoing {
             ended: false,
             commands,
             quit: false,
-            join: None,
+            secrets: Secrets::default(),
         }
     }
 
@@ -105,9 +105,9 @@ impl Outgoing {
         self.quit
     }
 
-    /// The room and key, with a blank between, of the last line sent that asks for such; once.
-    pub fn take_join(&mut self) -> Option<String> {
-        self.join.take()
+    /// What opens doors in the lines that were sent; once.
+    pub fn take_secrets(&mut self) -> Secrets {
+        std::mem::take(&mut self.secrets)
     }
 
     /// What to send next, in one write as far as the socket takes it; empty if there is nothing.
@@ -182,9 +182,13 @@ impl Outgoing {
     /// Lets go of the lines that end at `end`.
     fn finish(&mut self, end: usize) {
         if self.commands {
+            let mut scratch = Vec::new();
             for line in self.bytes.as_slice()[..end].split(|&b| b == b'\n') {
-                self.quit |= leaves(line);
-                self.join = room_and_key(line).or(self.join.take());
+                match meant(line, &mut scratch) {
+                    Some(Meant::Quit) => self.quit = true,
+                    Some(secret) => self.secrets.note(&secret),
+                    None => {}
+                }
             }
         }
         self.bytes.drop_front(end);
@@ -211,21 +215,12 @@ impl Outgoing {
 
 /// Whether the server closes the connection on this line (contract, section 2).
 pub fn leaves(line: &[u8]) -> bool {
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    line == b"quit" || line == b"/quit" || line.starts_with(b"/quit ")
+    meant(line, &mut Vec::new()) == Some(Meant::Quit)
 }
 
-/// `ROOM KEY` of a line that asks for a room with its key. Neither is long.
-fn room_and_key(line: &[u8]) -> Option<String> {
-    let line = str::from_utf8(line.strip_prefix(b"/")?).ok()?;
-    let mut words = line.split_whitespace();
-    let is_join = words.next()?.eq_ignore_ascii_case("join");
-    match (words.next(), words.next(), words.next()) {
-        (Some(room), Some(key), None) if is_join && line.len() <= JOIN => {
-            Some(format!("{room} {key}"))
-        }
-        _ => None,
-    }
+/// What the server makes of a line that may have a carriage return at its end.
+fn meant<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Meant<'a>> {
+    heard::meant(line.strip_suffix(b"\r").unwrap_or(line), scratch)
 }
 
 #[cfg(test)]
@@ -368,6 +363,9 @@ mod tests {
             (b"hello\nquit\nmore\n", true),
             (b"/quit\n", true),
             (b"/quit see you\n", true),
+            (b"/QUIT\n", true),
+            (b"/Quit\tbye\r\n", true),
+            (b"Quit\n", false),
             (b"quite\n", false),
             (b"/quitter\n", false),
             (b"//quit\n", false),
@@ -390,20 +388,25 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_noticed_once_it_is_sent() {
-        for (lines, expected) in [
-            ("/join tea\n", None),
-            ("/join tea kettle\n/join pub\n", Some("tea kettle")),
-            ("/JOIN  #tea kettle \r\nhello\n", Some("#tea kettle")),
-            ("/join tea kettle pot\n", None),
-            ("//join tea kettle\n", None),
+    fn what_opens_doors_is_noticed_once_it_is_sent() {
+        for (lines, join, key) in [
+            ("/join tea\n", None, None),
+            ("/join tea kettle\n/join pub\n", Some("tea kettle"), None),
+            ("/JOIN  #tea kettle \r\nhello\n", Some("#tea kettle"), None),
+            (
+                "/key a\n/join tea kettle\n/key b\r\n",
+                Some("tea kettle"),
+                Some("b"),
+            ),
         ] {
             let mut queue = Outgoing::new(Framing::Stream, true);
             queue.push(lines.as_bytes());
-            assert_eq!(queue.take_join(), None);
+            assert_eq!(queue.take_secrets().join, None);
             queue.took(lines.len());
-            assert_eq!(queue.take_join().as_deref(), expected, "{lines:?}");
-            assert_eq!(queue.take_join(), None);
+            let secrets = queue.take_secrets();
+            assert_eq!(secrets.join.as_deref(), join, "{lines:?}");
+            assert_eq!(secrets.key.as_deref(), key, "{lines:?}");
+            assert_eq!(queue.take_secrets().join, None);
         }
     }
 

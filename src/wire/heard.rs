@@ -1,8 +1,13 @@
 //! What a client understands of the server's own lines (`*** …`): who one is, where, and what was refused.
 //!
+//! And what a line says that goes to the server, for those few that a client must know of.
+//!
 //! The counterpart of [`plain`](super::plain), for those few notices that a client acts on. It repeats their
 //! words, and a test renders each there and reads it here. None can be forged: what people say never
 //! begins with the stars, and what begins a notice with their name goes on with words that are not theirs.
+
+use super::plain;
+use crate::chat::Command;
 
 /// What begins each of the server's own lines.
 pub const STARS: &str = "*** ";
@@ -21,11 +26,18 @@ pub enum Heard<'a> {
     NameBanned(&'a str),
     /// What was asked for is no name.
     BadName,
-    YouAreIn(&'a str),
+    YouAreIn {
+        room: &'a str,
+        name: &'a str,
+    },
     /// One is in the room that was asked for.
     AlreadyIn,
     /// The room that was asked for needs another key, or is none.
     RoomRefused,
+    /// Who bears this name has closed the room with a key.
+    Closed(&'a str),
+    /// The room has no key any more.
+    Opened,
     /// The server is full, or has enough of one's address.
     NoPlace,
     /// One is sent away, and to come back at once would be no answer.
@@ -50,7 +62,10 @@ pub fn read(notice: &str) -> Option<Heard<'_>> {
         let room = &notice[notice.len() - rest.len() - 1..];
         return match room.split_once(' ')? {
             (_, "already") => Some(Heard::AlreadyIn),
-            (room, rest) => rest.starts_with("as ").then_some(Heard::YouAreIn(room)),
+            (room, rest) => {
+                let name = rest.strip_prefix("as ")?;
+                Some(Heard::YouAreIn { room, name })
+            }
         };
     }
     match notice {
@@ -84,6 +99,8 @@ pub fn read(notice: &str) -> Option<Heard<'_>> {
         (room, rest) if room.starts_with('#') => {
             rest.starts_with(is_closed).then_some(Heard::RoomRefused)
         }
+        (name, "closed the room with a key") => Some(Heard::Closed(name)),
+        (_, "opened the room to all") => Some(Heard::Opened),
         (name, rest) => {
             let gone = rest == "left"
                 || ["left: ", "is now ", "was thrown out by "]
@@ -91,6 +108,35 @@ pub fn read(notice: &str) -> Option<Heard<'_>> {
                     .any(|how| rest.starts_with(how));
             gone.then_some(Heard::Gone(name))
         }
+    }
+}
+
+/// A line to the server that a client must know of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meant<'a> {
+    /// The connection ends with it.
+    Quit,
+    /// A room, with its key.
+    Join {
+        room: &'a str,
+        key: &'a str,
+    },
+    /// A new key for the room one is in.
+    Key(&'a str),
+    Password(&'a str),
+}
+
+/// Reads a line to the server, without its end, as the server does. `scratch` is used where it has to be cleaned.
+pub fn meant<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Meant<'a>> {
+    match plain::parse(line, scratch) {
+        Command::Quit(_) => Some(Meant::Quit),
+        Command::Join { room, key, .. } if is_word(room) && is_word(key) => {
+            Some(Meant::Join { room, key })
+        }
+        // A dash takes the key away.
+        Command::Key(key) if is_word(key) && key != "-" => Some(Meant::Key(key)),
+        Command::Pass(password) if !password.is_empty() => Some(Meant::Password(password)),
+        _ => None,
     }
 }
 
@@ -107,7 +153,6 @@ mod tests {
     use super::*;
     use crate::chat::names::Fault;
     use crate::chat::{Notice, Said};
-    use crate::wire::plain;
 
     fn heard(line: Vec<u8>) -> String {
         let line = String::from_utf8(line).expect("UTF-8");
@@ -132,7 +177,10 @@ mod tests {
             (Notice::BadName(Fault::Character('<')), "BadName"),
             (Notice::BadName(Fault::Character(' ')), "BadName"),
             (Notice::BadName(Fault::Reserved), "BadName"),
-            (Notice::YouAreIn { room, name }, "YouAreIn(\"#garden\")"),
+            (
+                Notice::YouAreIn { room, name },
+                "YouAreIn { room: \"#garden\", name: \"alice\" }",
+            ),
             (Notice::AlreadyIn(room), "AlreadyIn"),
             (Notice::KeyNeeded(room), "RoomRefused"),
             (Notice::WrongKey, "RoomRefused"),
@@ -174,6 +222,14 @@ mod tests {
                 },
                 "Gone(\"alice\")",
             ),
+            (Said::Key { name, is_set: true }, "Closed(\"alice\")"),
+            (
+                Said::Key {
+                    name,
+                    is_set: false,
+                },
+                "Opened",
+            ),
             (Said::Entered { name }, ""),
             (Said::Wall { name, text }, ""),
             (
@@ -191,6 +247,41 @@ mod tests {
             let mut line = Vec::new();
             plain::said(&mut line, said);
             assert_eq!(heard(line), expected, "{said:?}");
+        }
+    }
+
+    #[test]
+    fn what_goes_to_the_server_is_read_as_the_server_does() {
+        let join = |room, key| Some(Meant::Join { room, key });
+        for (line, expected) in [
+            ("quit", Some(Meant::Quit)),
+            ("/QUIT", Some(Meant::Quit)),
+            ("/Quit\tsee you", Some(Meant::Quit)),
+            ("Quit", None),
+            ("//quit", None),
+            (" quit", None),
+            ("/quitter", None),
+            ("/join tea kettle", join("tea", "kettle")),
+            ("/JOIN\t #tea  kettle ", join("#tea", "kettle")),
+            ("/join tea", None),
+            ("/join tea kettle pot", None),
+            ("//join tea kettle", None),
+            ("/Key  kettle", Some(Meant::Key("kettle"))),
+            ("/key", None),
+            ("/key -", None),
+            ("/key two words", None),
+            (
+                "/pass  open sesame ",
+                Some(Meant::Password(" open sesame ")),
+            ),
+            ("/pass", None),
+            ("hello", None),
+        ] {
+            assert_eq!(
+                meant(line.as_bytes(), &mut Vec::new()),
+                expected,
+                "{line:?}"
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Scripts: what happens, and what comes of it. `connect`, `+SECONDS`, `join ROOM KEY` by the user and `< LINE` from the server; then
+//! Scripts: what happens, and what comes of it. `connect`, `+SECONDS`, `/COMMAND` by the user and `< LINE` from the server; then
 //! `> COMMAND`, `! NEWS`, `? NEWS` with what was typed given up, and `x END` from the identity, and `-` where what was typed must wait from then on, `=`
 //! where it may go.
 
@@ -38,7 +38,11 @@ fn check(config: Config, script: &str) {
         let mut actions = Vec::new();
         match event.split_at_checked(1) {
             Some(("c", _)) => identity.connected(now, &mut actions),
-            Some(("j", join)) => identity.asked_to_join(join[4..].to_owned()),
+            Some(("/", _)) => {
+                let mut secrets = Secrets::default();
+                secrets.note(&heard::meant(event.as_bytes(), &mut Vec::new()).expect("a secret"));
+                identity.said(secrets);
+            }
             Some(("<", line)) => identity.line(line.trim_start().as_bytes(), now, &mut actions),
             Some(("+", seconds)) => {
                 let until = now + Duration::from_secs(seconds.parse().expect("a number"));
@@ -303,9 +307,9 @@ fn a_key_that_opened_a_room_opens_it_again_and_is_never_shown() {
     check(
         config("", "", ""),
         "connect
-         join tea kettle
+         /join tea kettle
          < *** you are in #pub as alice
-         join Tea kettle
+         /join Tea kettle
          < *** you are in #tea as alice
          < *** that is not the key
          connect
@@ -331,13 +335,51 @@ fn the_key_of_the_room_asked_for_last_waits_for_its_turn() {
     check(
         config("", "", ""),
         "connect
-         join tea kettle
+         /join tea kettle
          < *** you are in #pub as alice
          < *** you are in #tea as alice
          connect
          > /join tea kettle
          -
          < *** you are in #tea as alice
+         =",
+    );
+}
+
+#[test]
+fn a_new_key_opens_the_room_again_once_the_server_has_taken_it() {
+    check(
+        config("", "", ""),
+        "connect
+         < *** you are in #tea as alice
+         /key leaf
+         < *** bob closed the room with a key
+         < *** you are now carol
+         < *** carol closed the room with a key
+         connect
+         > /nick carol
+         > /join #tea leaf
+         -
+         < *** you are now carol
+         < *** you are in #tea as carol
+         =
+         /key kettle
+         < *** only whoever has been in #tea longest, or an admin, can set its topic and key
+         < *** carol closed the room with a key, people say
+         connect
+         > /nick carol
+         > /join #tea leaf
+         -
+         < *** you are now carol
+         < *** you are in #tea as carol
+         =
+         < *** bob opened the room to all
+         connect
+         > /nick carol
+         > /join #tea
+         -
+         < *** you are now carol
+         < *** you are in #tea as carol
          =",
     );
 }

@@ -13,14 +13,15 @@ const NAMES: [&str; 12] = [
 
 /// What people say and are called never reads as a word of the server to this client.
 ///
-/// What may be heard of others is that somebody is gone, who then is gone under that very name.
+/// What may be heard of others is that somebody is gone or has closed the room, under that very name, or opened it.
 pub fn heard(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     if let Some(
         Heard::YouAreNow(word)
         | Heard::NameTaken(word)
         | Heard::NameBanned(word)
-        | Heard::YouAreIn(word)
+        | Heard::YouAreIn { room: word, .. }
+        | Heard::Closed(word)
         | Heard::Gone(word),
     ) = heard::read(&text)
     {
@@ -42,9 +43,11 @@ pub fn heard(data: &[u8]) {
     let line = one_line(&out);
     let expected = match kind % KINDS {
         3 | 4 | 7 => Some(Heard::Gone(name)),
+        6 if kind > 99 => Some(Heard::Closed(name)),
+        6 => Some(Heard::Opened),
         16 => Some(Heard::YouAreNow(name)),
         17 => Some(Heard::NameTaken(name)),
-        18 => Some(Heard::YouAreIn(room)),
+        18 => Some(Heard::YouAreIn { room, name }),
         19 => Some(Heard::ThrownOut),
         _ => None,
     };
