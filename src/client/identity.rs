@@ -229,7 +229,7 @@ impl Identity {
             _ if self.is_outside && !self.is_new => true,
             Door::Open | Door::Locked => self.asked.is_some() || self.is_joining,
         };
-        if self.entering.is_some() && !is_waiting {
+        if !is_waiting {
             self.entering = None;
             self.is_new &= self.door == Door::Locked;
         }

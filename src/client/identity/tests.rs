@@ -159,6 +159,29 @@ fn a_server_that_does_not_answer_is_spoken_to_in_the_end() {
 }
 
 #[test]
+fn a_server_that_answers_late_has_answered() {
+    check(
+        config("alice", "tea", ""),
+        "connect
+         > /nick alice
+         > /join tea
+         -
+         +5
+         =
+         < *** you are now alice
+         < *** you are in #tea as alice
+         connect
+         > /nick alice
+         > /join tea
+         -
+         < *** you are now alice
+         < *** that is not the key
+         ? the server does not let you into tea any more: that is not the key; you are in #lobby
+         =",
+    );
+}
+
+#[test]
 fn a_taken_name_is_taken_back_when_it_is_free() {
     for gone in [
         "Alice left",
