@@ -50,7 +50,10 @@ pub enum Action {
 /// Who one is, on this connection and all that follow.
 #[derive(Debug)]
 pub struct Identity {
-    password: Option<Password>,
+    /// What opens the server's door, given or once typed.
+    password: Option<String>,
+    /// Where a given one is kept.
+    password_file: Option<String>,
     /// What one wants to be called, if anything.
     wanted: Option<String>,
     /// Where one wants to be, or is; with the key that the user gave, behind a blank.
@@ -102,8 +105,11 @@ enum Door {
 
 impl Identity {
     pub fn new(config: &Config) -> Self {
+        let given = config.password.clone();
+        let (password, password_file) = given.map(|given| (given.text, given.file)).unzip();
         Self {
-            password: config.password.clone(),
+            password,
+            password_file,
             wanted: config.nick.clone(),
             room: config.room.clone(),
             said: Secrets::default(),
@@ -157,7 +163,7 @@ impl Identity {
         self.door = Door::Open;
         (self.is_outside, self.is_refused) = (true, false);
         if let Some(password) = &self.password {
-            actions.push(Action::Send(format!("/pass {}", password.text)));
+            actions.push(Action::Send(format!("/pass {password}")));
             self.door = Door::Knocked;
         }
         self.enter(now, actions);
@@ -238,10 +244,15 @@ impl Identity {
     /// Whoever has a password to say hears nothing but about that.
     fn at_the_door(&mut self, heard: Option<Heard<'_>>, now: Instant, actions: &mut Vec<Action>) {
         match (self.door, heard) {
-            (Door::Knocked, Some(Heard::WrongPassword)) => {
-                let file = self.password.as_ref().map_or("", |password| &password.file);
-                actions.push(Action::Fail(format!("the password in {file} is wrong")));
-            }
+            (Door::Knocked, Some(Heard::WrongPassword)) => match &self.password_file {
+                Some(file) => {
+                    actions.push(Action::Fail(format!("the password in {file} is wrong")));
+                }
+                None => {
+                    self.password = None;
+                    self.lock("the password that you said before is wrong now", actions);
+                }
+            },
             (Door::Knocked, Some(Heard::TryLater(seconds))) => {
                 let pause = Duration::from_secs(seconds).min(LONGEST);
                 self.door = Door::Later(now + pause);
@@ -256,6 +267,10 @@ impl Identity {
             // What was said before went unheard; now the user has said the password.
             (Door::Locked, _) => {
                 self.door = Door::Open;
+                if let Some(password) = self.said.password.take() {
+                    self.password = Some(password);
+                    self.password_file = None;
+                }
                 self.enter(now, actions);
             }
             (Door::Knocked | Door::Open, _) => self.door = Door::Open,
@@ -265,9 +280,7 @@ impl Identity {
     fn notice(&mut self, heard: Heard<'_>, notice: &str, now: Instant, actions: &mut Vec<Action>) {
         match heard {
             Heard::PasswordNeeded if self.door == Door::Open => {
-                self.door = Door::Locked;
-                self.asked = None;
-                self.answered();
+                self.lock("the server has a password", actions);
             }
             Heard::YouAreNow(name) => self.named(name, now, actions),
             Heard::NameTaken(name) if self.has_asked(name) => self.taken(now, actions),
@@ -312,6 +325,18 @@ impl Identity {
                 None => self.ask_for_wanted(actions),
             },
             _ => {}
+        }
+    }
+
+    /// Nobody hears what is said but the password, which only the user may know.
+    fn lock(&mut self, why: &str, actions: &mut Vec<Action>) {
+        self.door = Door::Locked;
+        self.asked = None;
+        self.answered();
+        // On a first connection the password may be among what was typed.
+        if self.entering.is_some() && !self.is_new {
+            let what = format!("{why}; say it with: /pass PASSWORD");
+            actions.push(Action::GiveUp(what));
         }
     }
 

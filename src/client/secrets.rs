@@ -16,6 +16,8 @@ pub struct Secrets {
     pub join: Option<String>,
     /// The new key of a room.
     pub key: Option<String>,
+    /// The server's password.
+    pub password: Option<String>,
 }
 
 impl Secrets {
@@ -24,7 +26,8 @@ impl Secrets {
         let (place, text) = match line {
             Meant::Join { room, key } => (&mut self.join, format!("{room} {key}")),
             Meant::Key(key) => (&mut self.key, (*key).to_owned()),
-            Meant::Quit | Meant::Password(_) => return,
+            Meant::Password(password) => (&mut self.password, (*password).to_owned()),
+            Meant::Quit => return,
         };
         if text.len() <= LONGEST {
             *place = Some(text);
@@ -35,6 +38,7 @@ impl Secrets {
     pub fn add(&mut self, newer: Secrets) {
         self.join = newer.join.or(self.join.take());
         self.key = newer.key.or(self.key.take());
+        self.password = newer.password.or(self.password.take());
     }
 }
 

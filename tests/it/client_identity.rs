@@ -340,3 +340,26 @@ fn what_was_typed_for_a_room_is_not_said_elsewhere_once_it_is_closed() {
                 #lobby, and the 2 lines that you typed were not sent";
     assert_eq!(said.last().map(String::as_str), Some(last));
 }
+
+#[test]
+fn a_password_that_was_typed_opens_the_door_again() {
+    let folder = Folder::new();
+    let file = password_file(&folder, "password", "open sesame\n");
+    let server = Server::start_unix(&folder, &["--password-file", &file]);
+    let mut client = Client::piped(&place(&server), &["-n", "alice"]);
+    let mut stdout = BufReader::new(client.take_stdout());
+    client.type_in("/pass open sesame\n");
+    shows(&mut stdout, "*** you are now alice");
+    drop(server);
+    client.says("lost");
+    client.type_in("hello\n");
+    let server = Server::start_unix(&folder, &["--password-file", &file]);
+    shows(&mut stdout, "*** you are now alice");
+    let mut bob = server.connect();
+    bob.say("/pass open sesame");
+    bob.say("/history");
+    while !bob.line().ends_with("<alice> hello") {}
+    let (code, said) = client.exit();
+    assert_eq!(code, Some(0));
+    assert!(!said.iter().any(|line| line.contains("sesame")), "{said:?}");
+}

@@ -499,6 +499,65 @@ fn whoever_types_the_password_is_introduced_then() {
 }
 
 #[test]
+fn a_password_that_was_typed_is_said_again_until_it_is_wrong() {
+    check(
+        config("alice", "", ""),
+        "connect
+         > /nick alice
+         -
+         < *** this server has a password; say it with: /pass PASSWORD
+         =
+         /pass barley
+         < *** that is not the password
+         /pass  open sesame
+         < Welcome!
+         > /nick alice
+         -
+         < *** you are now alice
+         =
+         connect
+         > /pass  open sesame
+         > /nick alice
+         -
+         < *** this server has a password; say it with: /pass PASSWORD
+         < Welcome!
+         < *** you are now alice
+         =
+         connect
+         > /pass  open sesame
+         > /nick alice
+         -
+         < *** this server has a password; say it with: /pass PASSWORD
+         < *** that is not the password
+         ? the password that you said before is wrong now; say it with: /pass PASSWORD
+         =
+         < *** this server has a password; say it with: /pass PASSWORD
+         connect
+         > /nick alice
+         -
+         < *** this server has a password; say it with: /pass PASSWORD
+         ? the server has a password; say it with: /pass PASSWORD
+         =",
+    );
+}
+
+#[test]
+fn a_password_that_opened_nothing_is_not_said_again() {
+    check(
+        config("", "", ""),
+        "connect
+         /pass barley
+         < Welcome!
+         < *** you are in already; no password is needed
+         connect
+         -
+         < *** this server has a password; say it with: /pass PASSWORD
+         ? the server has a password; say it with: /pass PASSWORD
+         =",
+    );
+}
+
+#[test]
 fn what_is_refused_at_the_start_is_the_end() {
     for (answer, expected) in [
         (
