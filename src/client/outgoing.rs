@@ -18,7 +18,7 @@ const LONGEST_KEPT: usize = 256 << 10;
 /// How lines are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// The bytes as they are.
+    /// The bytes as they are; in a chat whole lines of them, as long as there is room to wait for their ends.
     Stream,
     /// Each line by itself and without its newline; empty lines are nothing to send.
     LineByLine,
@@ -30,6 +30,8 @@ pub struct Outgoing {
     framing: Framing,
     /// Begins with the line that is being sent, unless `cut`.
     bytes: Fifo,
+    /// So many of `bytes` are whole lines: no newline comes after.
+    whole: usize,
     /// How many of `bytes` the kernel has. They are all of one unfinished line.
     sent: usize,
     /// The line being sent is so long that its beginning was let go: it cannot be sent again.
@@ -38,7 +40,8 @@ pub struct Outgoing {
     skipping: bool,
     /// Nothing more will be pushed.
     ended: bool,
-    /// Whether to look for lines that leave the chat or open doors. A bus has none.
+    /// This is a chat: lines may leave it or open doors, and none is published in halves. A bus takes bytes as they
+    /// come.
     commands: bool,
     /// Such a line is with the kernel.
     quit: bool,
@@ -47,11 +50,12 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// An empty queue; with `commands`, lines that leave the chat or open doors are noticed.
+    /// An empty queue; with `commands` for a chat, where lines that leave it or open doors are noticed.
     pub fn new(framing: Framing, commands: bool) -> Self {
         Self {
             framing,
             bytes: Fifo::default(),
+            whole: 0,
             sent: 0,
             cut: false,
             skipping: false,
@@ -70,6 +74,9 @@ impl Outgoing {
                 None => return,
             }
             self.skipping = false;
+        }
+        if let Some(at) = memrchr(b'\n', bytes) {
+            self.whole = self.bytes.len() + at + 1;
         }
         self.bytes.back().extend_from_slice(bytes);
         self.pass_line_ends();
@@ -114,7 +121,12 @@ impl Outgoing {
     pub fn next(&self) -> &[u8] {
         let unsent = self.unsent();
         if self.framing == Framing::Stream {
-            return unsent;
+            return match self.whole.checked_sub(self.sent) {
+                _ if !self.commands || self.ended => unsent,
+                Some(whole @ 1..) => &unsent[..whole],
+                _ if self.is_full() => unsent,
+                _ => &[],
+            };
         }
         match memchr(b'\n', unsent) {
             Some(end) => unsent[..end].strip_suffix(b"\r").unwrap_or(&unsent[..end]),
@@ -138,7 +150,7 @@ impl Outgoing {
             }
         };
         if self.sent > LONGEST_KEPT {
-            self.bytes.drop_front(self.sent);
+            self.drop_front(self.sent);
             self.sent = 0;
             self.cut = true;
         }
@@ -154,9 +166,9 @@ impl Outgoing {
             return false;
         }
         match memchr(b'\n', self.bytes.as_slice()) {
-            Some(at) => self.bytes.drop_front(at + 1),
+            Some(at) => self.drop_front(at + 1),
             None => {
-                self.bytes.drop_front(self.bytes.len());
+                self.drop_front(self.bytes.len());
                 self.skipping = !self.ended;
             }
         }
@@ -168,11 +180,16 @@ impl Outgoing {
         let bytes = self.bytes.as_slice();
         let has_rest = bytes.last().map_or(self.cut, |&byte| byte != b'\n');
         let lines = memchr_iter(b'\n', bytes).count() + usize::from(has_rest);
-        self.bytes.drop_front(self.bytes.len());
+        self.drop_front(self.bytes.len());
         self.sent = 0;
         self.cut = false;
         self.skipping |= has_rest && !self.ended;
         lines
+    }
+
+    fn drop_front(&mut self, n: usize) {
+        self.bytes.drop_front(n);
+        self.whole = self.whole.saturating_sub(n);
     }
 
     fn unsent(&self) -> &[u8] {
@@ -191,7 +208,7 @@ impl Outgoing {
                 }
             }
         }
-        self.bytes.drop_front(end);
+        self.drop_front(end);
         self.sent = self.sent.saturating_sub(end);
         self.cut = false;
     }
@@ -335,6 +352,32 @@ mod tests {
         queue.push(b" of x\nnext\n");
         assert_eq!(queue.next(), b"next\n");
         assert!(!queue.start_over());
+    }
+
+    #[test]
+    fn a_chat_gets_whole_lines_as_long_as_there_is_room() {
+        let mut queue = Outgoing::new(Framing::Stream, true);
+        queue.push(b"hal");
+        assert_eq!(queue.next(), b"");
+        queue.push(b"lo\nyou\nthe");
+        assert_eq!(queue.next(), b"hallo\nyou\n");
+        queue.took(2);
+        assert_eq!(queue.next(), b"llo\nyou\n");
+        queue.took(5);
+        assert_eq!(queue.next(), b"ou\n");
+        assert!(!queue.start_over());
+        assert_eq!(queue.next(), b"you\n");
+        queue.took(4);
+        assert_eq!((queue.next(), queue.has_more()), (&b""[..], true));
+        queue.push(&[b'x'; LIMIT]);
+        assert_eq!(queue.next().len(), LIMIT + 3);
+        queue.took(LIMIT);
+        queue.push(b"\nre");
+        assert_eq!(queue.next(), b"xxx\n");
+        queue.took(4);
+        assert_eq!(queue.next(), b"");
+        queue.end();
+        assert_eq!(queue.next(), b"re");
     }
 
     #[test]

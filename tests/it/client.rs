@@ -7,6 +7,7 @@ use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::process::Signal;
 use std::fs::File;
 use std::io::{ErrorKind, Write};
+use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
@@ -40,7 +41,7 @@ fn is_non_blocking(fd: impl AsFd) -> bool {
 #[test]
 fn a_pipe_is_sent_as_it_is_and_what_still_comes_is_printed_as_it_is() {
     let server = Server::new();
-    let mut client = Client::piped(&server.address(), &[]);
+    let mut client = Client::piped(&server.address(), &["--bare"]);
     let mut peer = server.accept();
     client.type_in("one\r\ntwo\n\nunterminated");
     expect_bytes(&mut peer, b"one\r\ntwo\n\nunterminated");
@@ -53,6 +54,28 @@ fn a_pipe_is_sent_as_it_is_and_what_still_comes_is_printed_as_it_is() {
     drop(peer);
     assert_eq!(rest_of(&mut stdout), "");
     assert_eq!(client.exit(), (Some(0), vec![]));
+}
+
+#[test]
+fn a_chat_gets_no_half_lines_until_the_end() {
+    let server = Server::new();
+    let mut client = Client::piped(&server.address(), &[]);
+    let mut peer = server.accept();
+    client.type_in("one\nthe quick ");
+    expect_bytes(&mut peer, b"one\n");
+    peer.write_all(b"*** noted\n").expect("it reads");
+    let mut stdout = client.take_stdout();
+    expect_bytes(&mut stdout, b"*** noted\n");
+    // Behind what closes in order, a half that went out would be a line.
+    peer.shutdown(Shutdown::Write).expect("a connection");
+    assert_eq!(rest_of(&mut peer), "");
+    client.says("lost");
+    client.type_in("brown fox\nand");
+    let mut peer = server.accept();
+    peer.write_all(b"Welcome\n").expect("it reads");
+    expect_bytes(&mut peer, b"the quick brown fox\n");
+    client.end_input();
+    assert_eq!(rest_of(&mut peer), "and");
 }
 
 #[test]
