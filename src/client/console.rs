@@ -45,14 +45,18 @@ impl Session<'_> {
             return;
         };
         let mut terminal = Terminal::new();
+        let is_away = terminal::is_anothers();
         // A terminal that refuses is used as it is.
-        if terminal.enter(output.back()).is_ok() {
+        if is_away || terminal.enter(output.back()).is_ok() {
             let editor = Editor::new(terminal::width(), self.color, self.config.bare, now);
             self.console = Some(Console {
                 editor,
                 terminal,
-                is_away: false,
+                is_away,
             });
+        }
+        if is_away {
+            self.wait_for_terminal();
         }
     }
 
@@ -84,7 +88,10 @@ impl Session<'_> {
     }
 
     /// The user is back from the shell, or the session from something else.
-    pub(super) fn return_to_console(&mut self) {
+    fn return_to_console(&mut self) {
+        if self.console.is_some() && terminal::is_anothers() {
+            return self.wait_for_terminal();
+        }
         if let (Some(console), Some(output)) = (&mut self.console, &mut self.output) {
             // Where this fails the terminal is gone, and reading from it tells.
             let _ = console.terminal.enter(output.back());
@@ -97,9 +104,24 @@ impl Session<'_> {
         }
     }
 
+    /// Stops in the background. [`Session::resume`] is what follows, unless a signal ends the session there.
+    fn wait_for_terminal(&mut self) {
+        if let Some(console) = &mut self.console {
+            console.is_away = true;
+        }
+        terminal::stop_in_background();
+    }
+
+    /// Whether the terminal is left alone for now: its keys are somebody else's.
+    pub(super) fn is_away(&self) -> bool {
+        self.console.as_ref().is_some_and(|console| console.is_away)
+    }
+
     /// The window may have another width.
     pub fn resized(&mut self, now: Instant) {
-        if let (Some(console), Some(output)) = (&mut self.console, &mut self.output) {
+        if let (Some(console), Some(output)) = (&mut self.console, &mut self.output)
+            && !console.is_away
+        {
             console.editor.resize(terminal::width(), now, output.back());
         }
     }
@@ -115,14 +137,9 @@ impl Session<'_> {
         self.leave_console();
         self.print_last();
         terminal::stop();
-        // Else somebody has ended it from the shell, which a signal is about to tell; or lets it go on there, and then it
-        // stops again as soon as it wants the terminal.
-        if terminal::is_ours() {
-            self.return_to_console();
-        }
     }
 
-    /// Somebody let the client go on who had stopped it unasked.
+    /// Somebody let the client go on that had stopped: the shell, at this terminal or in the background.
     pub fn resume(&mut self) {
         self.return_to_console();
     }

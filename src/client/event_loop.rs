@@ -61,7 +61,10 @@ fn turn_by_turn(config: &Config) -> io::Result<u8> {
 fn tell(session: &mut Session, event: &Event, signals: &mut Signals) {
     match event.token() {
         SIGNALS => {
-            for signal in signals.pending() {
+            // Not one by one: of those that come while it is stopped, the one that ends it has its turn before the one
+            // that lets it go on.
+            let came: Vec<_> = signals.pending().collect();
+            for signal in came {
                 match signal {
                     SIGWINCH => session.resized(Instant::now()),
                     SIGTSTP => session.suspend(),

@@ -167,6 +167,10 @@ impl<'a> Session<'a> {
 
     /// The user wants to stop: prints what is there as far as that needs no waiting.
     pub fn stop(&mut self) {
+        if self.has_person && terminal::is_anothers() {
+            // A word more on it would come in between what the user does there.
+            (self.console, self.output) = (None, None);
+        }
         self.print_rest();
         let has_console = self.console.is_some();
         self.close_console();
@@ -241,6 +245,8 @@ impl<'a> Session<'a> {
         if !std::mem::replace(&mut self.met, true) {
             self.open_console(now);
         }
+        // In the background it was stopped there, perhaps for long.
+        let now = Instant::now();
         self.link = Link::Up(Connection::new(stream, now));
         self.introduce(now);
     }
@@ -348,7 +354,8 @@ impl<'a> Session<'a> {
         let worth_it = self.input.as_ref().is_some_and(Input::worth_a_look);
         // Keys are always read: one of them may be Ctrl-C.
         let room = self.console.is_some() || !self.outgoing.is_full();
-        worth_it && self.met && room && self.exit.is_none() && !matches!(self.link, Link::Over(_))
+        let is_here = self.met && !self.is_away();
+        worth_it && is_here && room && self.exit.is_none() && !matches!(self.link, Link::Over(_))
     }
 
     /// Sends what the socket takes.

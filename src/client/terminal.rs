@@ -93,9 +93,18 @@ pub fn ask_for_stop() -> bool {
     is_job && process::kill_current_process_group(Signal::TSTP).is_ok()
 }
 
-/// Whether the terminal is this process's to use, and not the shell's.
-pub fn is_ours() -> bool {
-    tcgetpgrp(io::stdin()).is_ok_and(|group| group == process::getpgrp())
+/// Whether another job has the terminal just now, as the shell has while this one is in the background. The kernel
+/// then stops whoever changes its mode, within the call, and a signal that is caught only begins the call anew.
+pub fn is_anothers() -> bool {
+    // Where this fails there is no job control, and so nobody else.
+    tcgetpgrp(io::stdin()).is_ok_and(|group| group != process::getpgrp())
+}
+
+/// Stops, with all of its pipeline, as the kernel does with whoever touches a terminal that is another's. Where no
+/// shell could let it go on, it goes on at once.
+pub fn stop_in_background() {
+    // Nothing stands in its way.
+    let _ = process::kill_current_process_group(Signal::TTOU);
 }
 
 /// Stops this process, until somebody lets it go on.
@@ -118,7 +127,7 @@ fn give_back() {
     }
 }
 
-/// Gives whether there was something to restore.
+/// Gives whether it was this process that had to make it as it was.
 fn restore(discard: bool) -> bool {
     let before = match BEFORE.try_lock() {
         Ok(mut before) => before.take(),
@@ -127,6 +136,10 @@ fn restore(discard: bool) -> bool {
         Err(std::sync::TryLockError::WouldBlock) => None,
     };
     let Some(before) = before else { return false };
+    if is_anothers() {
+        // The shell has made it as it wants it.
+        return false;
+    }
     let when = match discard {
         true => OptionalActions::Flush,
         false => OptionalActions::Now,

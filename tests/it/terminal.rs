@@ -2,6 +2,8 @@
 //! every way out.
 
 use crate::client::harness::{Client, Server, Terminal, expect_bytes, rest_of, snug, wait_for};
+#[cfg(target_os = "linux")]
+use rustix::process::{Pid, kill_process};
 use rustix::process::{Signal, WaitOptions, waitpid};
 use rustix::termios::{
     InputModes, LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize,
@@ -11,6 +13,8 @@ use std::io::Write;
 use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::Duration;
+#[cfg(target_os = "linux")]
+use std::{os::unix::process::CommandExt, process::Command};
 
 /// Takes the row away.
 const ERASE: &str = "\r\x1b[K";
@@ -336,4 +340,157 @@ fn a_person_goes_on_in_the_lobby_without_what_was_typed_for_a_room() {
     expect_bytes(&mut seat.peer, b"hello\n");
     seat.types("\x03");
     seat.ends(Some(0));
+}
+
+/// Somebody at a shell with job control, on a terminal of its own.
+#[cfg(target_os = "linux")]
+struct Shell {
+    terminal: Terminal,
+    /// The shell, that is.
+    client: Client,
+    server: Server,
+    before: String,
+    /// The process number of the client that runs in it.
+    pid: i32,
+}
+
+#[cfg(target_os = "linux")]
+impl Shell {
+    /// With a client in the foreground, whose row is shown, or as `&` has it.
+    fn new(ampersand: &str) -> Self {
+        let terminal = Terminal::new();
+        resize(&terminal, 40);
+        let mut command = Command::new(std::env::current_exe().expect("this program"));
+        command.args(["--ignored", "--exact", "--nocapture"]);
+        command.arg("terminal::turns_into_a_shell");
+        command.stdin(terminal.stdio()).stdout(terminal.stdio());
+        let mut shell = Self {
+            before: mode(&terminal.inside),
+            client: Client::run(&mut command),
+            terminal,
+            server: Server::new(),
+            pid: 0,
+        };
+        let snug = env!("CARGO_BIN_EXE_snug");
+        let address = shell.server.address();
+        // What is typed is shown too, and must not look like what comes of it.
+        shell.types(&format!(
+            "sh -c 'echo pid=\"\"$$,; exec {snug} connect --color=never {address}' {ampersand}\r"
+        ));
+        let is_in_background = !ampersand.is_empty();
+        let seen = shell
+            .terminal
+            .shows(if is_in_background { ",\r\n" } else { "> " });
+        let (_, pid) = seen.rsplit_once("pid=").expect("its number");
+        let (pid, _) = pid.split_once(',').expect("its end");
+        shell.pid = pid.parse().expect("a number");
+        shell
+    }
+
+    fn types(&mut self, keys: &str) {
+        let keyboard = &mut self.terminal.outside;
+        keyboard.write_all(keys.as_bytes()).expect("a keyboard");
+    }
+
+    fn signals(&self, signals: &[Signal]) {
+        let pid = Pid::from_raw(self.pid).expect("a number");
+        for &signal in signals {
+            kill_process(pid, signal).expect("it is there");
+        }
+    }
+
+    /// What the kernel says that it does, `T` for stopped, or a blank once it is no more.
+    fn state(&self) -> char {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid));
+        let stat = stat.unwrap_or_default();
+        let state = stat
+            .rsplit(") ")
+            .next()
+            .and_then(|rest| rest.chars().next());
+        state.unwrap_or(' ')
+    }
+
+    /// Waits until it is stopped and the shell has the terminal.
+    fn is_stopped(&mut self) {
+        wait_for("a stop", || (self.state() == 'T').then_some(()));
+        self.does("true");
+    }
+
+    /// Has the shell do this, and waits until it has.
+    fn does(&mut self, command: &str) {
+        self.types(&format!("{command}; echo do\"\"ne\r"));
+        self.terminal.shows("done\r\n");
+    }
+
+    /// Waits for its end, and checks how the terminal is left. It is the shell's, which has no row.
+    fn has_ended(mut self) {
+        // A shell that has not looked yet has a process that is no more, `Z`.
+        wait_for("its end", || {
+            matches!(self.state(), ' ' | 'Z').then_some(())
+        });
+        self.does("true");
+        assert_eq!(mode(&self.terminal.inside), self.before);
+        self.client.signal(Signal::HUP);
+    }
+}
+
+/// [`Shell`] runs this in a process of its own.
+#[test]
+#[ignore = "turns into a shell"]
+#[cfg(target_os = "linux")]
+fn turns_into_a_shell() {
+    rustix::process::setsid().expect("a session");
+    rustix::process::ioctl_tiocsctty(std::io::stdin()).expect("a terminal");
+    let mut shell = Command::new("sh");
+    shell.arg("-i").env_remove("ENV").env("TERM", "xterm");
+    panic!("no shell: {}", shell.exec());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn in_the_background_it_stops_until_fg() {
+    for ampersand in ["&", ""] {
+        let mut shell = Shell::new(ampersand);
+        let _peer = shell.server.accept();
+        if ampersand.is_empty() {
+            shell.types("unfinished");
+            shell.terminal.shows("unfinished");
+            shell.types("\x1a");
+            shell.terminal.shows(LEAVE_PASTES);
+            shell.is_stopped();
+            shell.does("bg");
+        }
+        shell.is_stopped();
+        assert_eq!(mode(&shell.terminal.inside), shell.before);
+        shell.types("fg\r");
+        shell.terminal.shows("> ");
+        wait_for("single keys", || {
+            (!is_ordinary(&shell.terminal.inside)).then_some(())
+        });
+        shell.types("\x03");
+        shell.terminal.shows(LEAVE_PASTES);
+        shell.has_ended();
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_signal_ends_it_in_the_background_too() {
+    for signal in [Signal::TERM, Signal::HUP] {
+        // Stopped by Ctrl-Z, by itself after `bg`, by itself from the start.
+        for how in ["\x1a", "bg", "&"] {
+            let mut shell = Shell::new(if how == "&" { "&" } else { "" });
+            let _peer = shell.server.accept();
+            if how != "&" {
+                shell.types("\x1a");
+            }
+            shell.is_stopped();
+            if how == "bg" {
+                shell.does("bg");
+                shell.is_stopped();
+            }
+            shell.signals(&[signal, Signal::CONT]);
+            shell.has_ended();
+        }
+    }
 }
