@@ -5,7 +5,6 @@
 //! nothing here happens.
 
 use super::editor::{Action, Editor, Moment};
-use super::outgoing::leaves;
 use super::output::Output;
 use super::session::Session;
 use super::terminal::{self, Terminal};
@@ -192,12 +191,7 @@ impl Session<'_> {
 
     fn act(&mut self, action: Action) {
         match action {
-            // There is nobody to say it to, and nothing else to be said.
-            Action::Send(line)
-                if !self.is_connected() && !self.outgoing.has_more() && leaves(line.as_bytes()) =>
-            {
-                self.stop();
-            }
+            Action::Send(line) if self.leaves_at_once(line.as_bytes()) => self.stop(),
             Action::Send(line) => {
                 self.show_own(&line);
                 self.outgoing.push(line.as_bytes());

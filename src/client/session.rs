@@ -14,7 +14,7 @@ use super::input::{Input, Read};
 use super::introduce::Introduction;
 use super::link::{Connection, Link, Received};
 use super::outbox::Outbox;
-use super::outgoing::Framing;
+use super::outgoing::{Framing, leaves};
 use super::output::Output;
 use super::printer::{Look, Printer};
 use super::terminal;
@@ -331,6 +331,7 @@ impl<'a> Session<'a> {
             let Some(input) = &mut self.input else { return };
             match input.read(&mut self.chunk) {
                 Ok(Read::Bytes(n)) if self.console.is_some() => self.typed(n, now),
+                Ok(Read::Bytes(n)) if self.is_word_to_leave(n) => return self.stop(),
                 Ok(Read::Bytes(n)) => self.outgoing.push(&self.chunk[..n]),
                 Ok(Read::Nothing) => return,
                 Ok(Read::End) => self.end_input(),
@@ -342,6 +343,24 @@ impl<'a> Session<'a> {
                 }
             }
         }
+    }
+
+    /// Whether the first `n` bytes of the chunk are one line, typed at a terminal that has no row to edit it in, and it
+    /// leaves at once.
+    fn is_word_to_leave(&self, n: usize) -> bool {
+        match &self.chunk[..n] {
+            [line @ .., b'\n'] if !line.contains(&b'\n') => {
+                self.leaves_at_once(line) && io::stdin().is_terminal()
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the user leaves with `line` without more ado: there is nobody to say it to, and nothing else to be said.
+    /// On a bus it is a line like any other.
+    pub(super) fn leaves_at_once(&self, line: &[u8]) -> bool {
+        let is_alone = !self.is_connected() && !self.outgoing.has_more();
+        is_alone && !self.config.bare && leaves(line)
     }
 
     pub(super) fn end_input(&mut self) {

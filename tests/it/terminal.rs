@@ -252,6 +252,35 @@ fn quit_leaves_where_there_is_no_connection() {
 }
 
 #[test]
+fn quit_leaves_where_there_is_no_connection_and_no_row() {
+    let server = Server::new();
+    let mut terminal = Terminal::new();
+    let mut command = snug(&server.address(), &[]);
+    command.env("TERM", "dumb");
+    command.stdin(terminal.stdio()).stdout(terminal.stdio());
+    let mut client = Client::run(&mut command);
+    let peer = server.accept();
+    client.says("connected to");
+    drop((server, peer));
+    client.says("trying again in");
+    terminal.outside.write_all(b"quit\n").expect("a keyboard");
+    assert_eq!(client.exit_by_itself().0, Some(0));
+}
+
+#[test]
+fn quit_is_a_line_like_any_other_on_a_bus() {
+    let mut seat = Seat::new(&["--bare"]);
+    seat.peer.shutdown(Shutdown::Both).expect("a connection");
+    seat.client.says("trying again in");
+    seat.types("quit\r");
+    seat.shows("quit\r\n");
+    seat.peer = seat.server.accept();
+    expect_bytes(&mut seat.peer, b"quit\n");
+    seat.types("\x03");
+    seat.ends(Some(0));
+}
+
+#[test]
 fn ctrl_z_gives_the_terminal_back_until_fg() {
     let mut seat = Seat::new(&[]);
     seat.types("unfinished");
