@@ -214,10 +214,15 @@ impl Editor {
         if self.line.is_empty() && !self.empty_lines {
             return self.history.stay();
         }
+        self.send(true, actions);
+    }
+
+    /// Sends the line, and remembers it if that is wanted and there is no password in it.
+    fn send(&mut self, remember: bool, actions: &mut Vec<Action>) {
         let line = self.line.take();
-        match is_secret(&line) {
-            true => self.history.stay(),
-            false => self.history.add(&line),
+        match remember && !is_secret(&line) {
+            true => self.history.add(&line),
+            false => self.history.stay(),
         }
         actions.push(Action::Send(line));
     }
@@ -274,11 +279,7 @@ impl Editor {
             // That they fit was made sure of.
             self.line.insert(text);
             if ended {
-                let line = self.line.take();
-                if !paste.is_long() {
-                    self.history.add(&line);
-                }
-                actions.push(Action::Send(line));
+                self.send(!paste.is_long(), actions);
             }
         }
     }

@@ -536,6 +536,12 @@ fn lines_sent_come_back_and_the_unfinished_one_waits() {
         &[Type("/pass s3cret\rx\r\x1b[A\x1b[A\r")],
         &["/pass s3cret", "x", "x"],
     );
+    sends(
+        &[Type(
+            "x\r/pass \x1b[200~s3cret\r\x1b[201~\x1b[200~/admin 0\r\x1b[201~\x1b[A\r",
+        )],
+        &["x", "/pass s3cret", "/admin 0", "x"],
+    );
 }
 
 #[test]
