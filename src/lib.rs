@@ -49,8 +49,8 @@
 //! - No number of a connection is given anew within the turn in which its bearer went.
 //! - No more is read than can be dealt with: what must wait stays in the kernel, and its sender is told so by TCP.
 //! - Nothing grows without a limit; the limits stand in [`limits`] or have an option.
-//! - Nobody but the two event loops knows of mio, and nobody but they looks at a clock, but to say the time to people
-//!   or to wait for a terminal.
+//! - Nobody but the two event loops knows of mio, and nobody but they looks at a clock, but to say the time to people,
+//!   or where the client has to wait in between: for a terminal, for a name to be looked up.
 #![deny(unsafe_code)]
 
 #[cfg(not(unix))]

@@ -62,24 +62,28 @@ pub enum DialError {
     Failed(io::Error),
 }
 
-/// Whether [`dial`] may have to wait for a name to be looked up.
+/// Whether [`look_up`] may have to wait.
 pub fn may_wait(address: &Address) -> bool {
     matches!(address, Address::Tcp { host, .. } if host.parse::<IpAddr>().is_err())
 }
 
-/// Starts to connect to `address`.
-pub fn dial(address: &Address, now: Instant) -> Progress {
-    let candidates = match address {
-        Address::Unix(path) => SockAddr::unix(path).map(|address| vec![address]),
+/// What `address` stands for, to be tried in this order. Never empty.
+pub fn look_up(address: &Address) -> Result<Vec<SockAddr>, DialError> {
+    match address {
+        Address::Unix(path) => match SockAddr::unix(path) {
+            Ok(found) => Ok(vec![found]),
+            Err(error) => Err(DialError::Failed(error)),
+        },
         Address::Tcp { host, .. } => match address.resolve() {
             Ok(found) if !found.is_empty() => Ok(found.into_iter().map(SockAddr::from).collect()),
-            _ => return Progress::Failed(DialError::NoSuchName(host.clone())),
+            _ => Err(DialError::NoSuchName(host.clone())),
         },
-    };
-    match candidates {
-        Ok(candidates) => next(candidates.into_iter(), now, Errno::ADDRNOTAVAIL.into()),
-        Err(error) => Progress::Failed(DialError::Failed(error)),
     }
+}
+
+/// Starts to connect to one of these. Apart from [`look_up`], after which it is later than it was.
+pub fn dial(candidates: Vec<SockAddr>, now: Instant) -> Progress {
+    next(candidates.into_iter(), now, Errno::ADDRNOTAVAIL.into())
 }
 
 impl Dial {

@@ -19,6 +19,7 @@ use super::output::Output;
 use super::printer::{Look, Printer};
 use super::terminal;
 use super::words::{self, say};
+use socket2::SockAddr;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, ErrorKind, IsTerminal};
@@ -183,7 +184,7 @@ impl<'a> Session<'a> {
 
     /// Does what can be done now. Top to bottom, one turn.
     pub fn turn(&mut self, now: Instant) -> Next {
-        self.connect(now);
+        let now = self.connect(now);
         self.tick(now);
         self.read_input(now);
         self.remind(now);
@@ -196,8 +197,9 @@ impl<'a> Session<'a> {
         self.next()
     }
 
-    /// Ends pauses that are over, and looks how a connection in the making comes along.
-    fn connect(&mut self, now: Instant) {
+    /// Ends pauses that are over, and looks how a connection in the making comes along. Gives the time after it: to look
+    /// a name up takes some, and so does a stop in the background.
+    fn connect(&mut self, mut now: Instant) -> Instant {
         let progress = match std::mem::replace(&mut self.link, Link::Over(1)) {
             // Nobody is there to talk to and nothing is left to say. It does not matter which ended
             // first, the input or the connection.
@@ -205,37 +207,44 @@ impl<'a> Session<'a> {
                 if !in_order {
                     say("the input has ended, and there is no connection to hear the rest from");
                 }
-                return self.finish(if in_order { 0 } else { 1 });
+                self.finish(if in_order { 0 } else { 1 });
+                return now;
             }
-            Link::Down { until, .. } if now >= until => self.dial(now),
+            Link::Down { until, .. } if now >= until => {
+                let found = self.look_up();
+                now = Instant::now();
+                found.map_or_else(Progress::Failed, |found| dial::dial(found, now))
+            }
             Link::Dialing { dial, look } if look || now >= dial.until() => dial.check(now),
             other => {
                 self.link = other;
-                return;
+                return now;
             }
         };
         match progress {
             Progress::Pending(dial) => self.link = Link::Dialing { dial, look: false },
-            Progress::Connected(stream) => self.connected(stream, now),
+            Progress::Connected(stream) => return self.connected(stream, now),
             Progress::Failed(error) => self.not_connected(&error, now),
         }
+        now
     }
 
-    /// Starts to connect. To look a name up may take long, and keys are not read meanwhile.
-    fn dial(&mut self, now: Instant) -> Progress {
+    /// Finds where to connect to. To look a name up may take long, and keys are not read meanwhile.
+    fn look_up(&mut self) -> Result<Vec<SockAddr>, DialError> {
         let address = &self.config.address;
         if !self.has_person || !dial::may_wait(address) {
-            return dial::dial(address, now);
+            return dial::look_up(address);
         }
         self.step_aside(|session| {
             session.looking_up.store(true, Ordering::Relaxed);
-            let progress = dial::dial(address, now);
+            let found = dial::look_up(address);
             session.looking_up.store(false, Ordering::Relaxed);
-            progress
+            found
         })
     }
 
-    fn connected(&mut self, stream: Stream, now: Instant) {
+    /// There is a connection. Gives the time: where the console opens in the background, that takes until `fg`.
+    fn connected(&mut self, stream: Stream, mut now: Instant) -> Instant {
         let address = &self.config.address;
         if self.met {
             self.say(&format!("connected to {address} again"));
@@ -244,11 +253,11 @@ impl<'a> Session<'a> {
         }
         if !std::mem::replace(&mut self.met, true) {
             self.open_console(now);
+            now = Instant::now();
         }
-        // In the background it was stopped there, perhaps for long.
-        let now = Instant::now();
         self.link = Link::Up(Connection::new(stream, now));
         self.introduce(now);
+        now
     }
 
     fn not_connected(&mut self, error: &DialError, now: Instant) {
