@@ -266,7 +266,10 @@ impl<'a> Session<'a> {
         if self.met {
             self.try_again(&failure, false, now);
         } else {
-            say(&format!("{failure}; {}", words::advice(address, error)));
+            say(&format!(
+                "{failure}; {}",
+                words::advice(address, self.config.bare, error)
+            ));
             self.finish(1);
         }
     }

@@ -44,12 +44,13 @@ pub fn why_not(error: &DialError) -> String {
     }
 }
 
-/// What a user can do about it.
-pub fn advice(address: &Address, error: &DialError) -> String {
+/// What a user can do about it; with `bare`, the other end was to be a bus.
+pub fn advice(address: &Address, bare: bool, error: &DialError) -> String {
     let failed = match error {
         DialError::NoSuchName(_) => return "check its spelling, and the network".into(),
         DialError::Failed(error) => error,
     };
+    let bare = if bare { " --bare" } else { "" };
     let listen = match address {
         Address::Tcp { host, port } if host == DEFAULT_HOST && *port == DEFAULT_PORT => {
             String::new()
@@ -58,7 +59,7 @@ pub fn advice(address: &Address, error: &DialError) -> String {
     };
     match (failed.kind(), address) {
         (ErrorKind::ConnectionRefused, _) | (ErrorKind::NotFound, Address::Unix(_)) => {
-            format!("is a server running there? start one with: snug serve{listen}")
+            format!("is a server running there? start one with: snug serve{bare}{listen}")
         }
         (ErrorKind::PermissionDenied, Address::Unix(_)) => {
             "the socket file belongs to somebody else; its owner can open it with chmod".into()
@@ -93,10 +94,10 @@ pub fn cause(error: &io::Error) -> String {
 mod tests {
     use super::*;
 
-    fn sentence(address: &str, errno: rustix::io::Errno) -> String {
+    fn sentence(address: &str, bare: bool, errno: rustix::io::Errno) -> String {
         let address = Address::connect(address).expect("a valid address");
         let error = DialError::Failed(errno.into());
-        format!("{}; {}", why_not(&error), advice(&address, &error))
+        format!("{}; {}", why_not(&error), advice(&address, bare, &error))
     }
 
     #[test]
@@ -137,8 +138,13 @@ mod tests {
                 "network is unreachable; check the address, the network, and firewalls on the way",
             ),
         ] {
-            assert_eq!(sentence(address, errno), expected);
+            assert_eq!(sentence(address, false, errno), expected);
         }
+        assert_eq!(
+            sentence("7000", true, Errno::CONNREFUSED),
+            "connection refused; is a server running there? start one with: \
+             snug serve --bare --listen 127.0.0.1:7000"
+        );
     }
 
     #[test]
