@@ -129,7 +129,10 @@ impl Editor {
     /// Brings the row up to date. Nothing is appended if it is.
     pub fn show(&mut self, scene: &Scene, out: &mut Vec<u8>) {
         match &self.question {
-            Some(paste) => self.view.show(&[], &paste.question(), out),
+            Some(paste) => {
+                let question = paste.question(self.view.columns());
+                self.view.show(&[], &question, out);
+            }
             None => {
                 let [long, short] = prompts(scene);
                 self.view.show(&[&long, &short, "> "], &self.line, out);

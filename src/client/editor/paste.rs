@@ -54,13 +54,18 @@ impl Paste {
         self.lines().nth(UNASKED).is_some()
     }
 
-    /// The question, as a line to show.
-    pub fn question(&self) -> Line {
+    /// The question, as a line to show: as much of it as so many columns have room for.
+    pub fn question(&self, columns: usize) -> Line {
+        let count = self.lines().count();
+        let shortest = String::from("y/n ");
+        let wordings = [
+            format!("paste of {count} lines: send them? y/n "),
+            format!("send {count} lines? y/n "),
+            format!("{count} lines? y/n "),
+        ];
+        let mut fitting = wordings.into_iter().filter(|text| text.len() <= columns);
         let mut line = Line::default();
-        line.set(format!(
-            "paste of {} lines: send them? y/n ",
-            self.lines().count()
-        ));
+        line.set(fitting.next().unwrap_or(shortest));
         line
     }
 

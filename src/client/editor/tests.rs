@@ -590,6 +590,15 @@ fn a_long_paste_is_sent_when_the_user_says_so() {
         &[Type("begun"), paste],
         "paste of 7 lines: send them? y/n |",
     );
+    for (width, question) in [
+        (34, "paste of 7 lines: send them? y/n |"),
+        (33, "send 7 lines? y/n |"),
+        (19, "send 7 lines? y/n |"),
+        (18, "7 lines? y/n |"),
+        (9, "y/n |"),
+    ] {
+        check(width, &[Type("begun"), paste], question);
+    }
     check(60, &[Type("begun"), paste, Type("n")], "> begun|");
     check(
         60,

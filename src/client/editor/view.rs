@@ -91,6 +91,11 @@ impl View {
         }
     }
 
+    /// How many of its columns a row can have.
+    pub fn columns(&self) -> usize {
+        self.width - 1
+    }
+
     /// Rings with the next drawing.
     pub fn bell(&mut self) {
         self.bell = true;
@@ -205,7 +210,7 @@ impl View {
         if self.width < LEAST_WIDTH {
             return Row::default();
         }
-        let columns = self.width - 1;
+        let columns = self.columns();
         let fits = |prompt: &&&str| {
             width_of(prompt) <= columns / 2 && width_of(prompt) + LEAST_ROOM <= columns
         };
