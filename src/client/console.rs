@@ -134,8 +134,12 @@ impl Session<'_> {
     /// The shell wants its terminal back (Ctrl-Z).
     pub fn suspend(&mut self) {
         self.leave_console();
-        self.print_last();
+        let rest = self.print_last();
         terminal::stop();
+        if let Some(output) = &mut self.output {
+            // What others said is for afterwards.
+            output.back().extend(rest);
+        }
     }
 
     /// Somebody let the client go on that had stopped: the shell, at this terminal or in the background.

@@ -97,6 +97,13 @@ impl Output {
         self.waiting.back()
     }
 
+    /// Gives what waits to be printed, which is not printed then.
+    pub fn take(&mut self) -> Vec<u8> {
+        let waiting = self.waiting.as_slice().to_vec();
+        self.waiting = Fifo::default();
+        waiting
+    }
+
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }

@@ -476,8 +476,22 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Prints what a terminal takes within a moment: one that Ctrl-S had stopped goes on just now.
-    pub(super) fn print_last(&mut self) {
+    /// Prints what a terminal takes within a moment: one that Ctrl-S had stopped goes on just now. One that is too slow is
+    /// left in order all the same, if it takes anything; what it had no time for is given back.
+    pub(super) fn print_last(&mut self) -> Vec<u8> {
+        self.print_for_a_moment();
+        match &mut self.output {
+            Some(output) if !output.is_empty() => {
+                let rest = output.take();
+                output.back().extend_from_slice(terminal::CUT_SHORT);
+                self.print_for_a_moment();
+                rest
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn print_for_a_moment(&mut self) {
         let until = Instant::now() + LAST;
         while let Some(output) = &mut self.output
             && !output.is_empty()

@@ -17,6 +17,9 @@ use std::sync::{Mutex, Once, PoisonError};
 const MARK_PASTES: &[u8] = b"\x1b[?2004h";
 const LEAVE_PASTES: &[u8] = b"\x1b[?2004l";
 
+/// Ends what a terminal was given only a part of: a sequence, a row, a colour, the marks of pastes.
+pub const CUT_SHORT: &[u8] = b"\x18\r\x1b[K\x1b[0m\x1b[?2004l";
+
 /// How the terminal was, while it is not so. Global for the sake of the panic hook.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 

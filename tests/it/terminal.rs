@@ -1,7 +1,9 @@
 //! `snug connect` with a person at a terminal: a row to type in, and a terminal that is as it was after
 //! every way out.
 
-use crate::client::harness::{Client, Server, Terminal, expect_bytes, rest_of, snug, wait_for};
+use crate::client::harness::{
+    Client, Server, Terminal, expect_bytes, read, rest_of, snug, wait_for,
+};
 #[cfg(target_os = "linux")]
 use rustix::process::{Pid, kill_process};
 use rustix::process::{Signal, WaitOptions, waitpid};
@@ -66,6 +68,16 @@ impl Seat {
     /// Waits until exactly this was written, after whatever was written before.
     fn shows(&mut self, expected: &str) {
         self.terminal.shows(expected);
+    }
+
+    fn is_stopped(&self) {
+        wait_for("a stop", || {
+            let options = WaitOptions::UNTRACED | WaitOptions::NOHANG;
+            let changed = waitpid(Some(self.client.pid()), options);
+            changed
+                .expect("a child")
+                .filter(|(_, status)| status.stopped())
+        });
     }
 
     /// Waits for the end, and checks how the terminal is left.
@@ -232,6 +244,48 @@ fn a_terminal_that_stands_still_tears_no_line_and_holds_nothing_up() {
 }
 
 #[test]
+fn a_slow_terminal_is_left_in_order() {
+    for stop in [false, true] {
+        let mut seat = Seat::new(&[]);
+        let mut server = seat.peer.try_clone().expect("a descriptor");
+        server.set_nonblocking(true).expect("non-blocking");
+        let lines = "<bob> some line\n".repeat(4_000);
+        // As much as there is room for while nobody looks at the terminal.
+        let mut refused = 0;
+        wait_for("a client that takes no more", || {
+            match server.write(lines.as_bytes()) {
+                Ok(_) => refused = 0,
+                Err(_) => refused += 1,
+            }
+            (refused > 20).then_some(())
+        });
+        match stop {
+            true => seat.client.signal(Signal::TSTP),
+            false => seat.types("\x03"),
+        }
+        let mut seen = String::new();
+        while !seen.contains(LEAVE_PASTES) {
+            // It takes a hundred KB in a second: less than waits for it in the time that it is given.
+            thread::sleep(Duration::from_millis(10));
+            let mut buffer = [0; 1024];
+            let n = read(&mut seat.terminal.outside, &mut buffer);
+            seen.push_str(&String::from_utf8_lossy(&buffer[..n]));
+        }
+        assert!(seen.ends_with("\x18\r\x1b[K\x1b[0m\x1b[?2004l"));
+        if stop {
+            seat.is_stopped();
+            assert_eq!(mode(&seat.terminal.inside), seat.before);
+            // What it had no time for is there afterwards.
+            seat.client.signal(Signal::CONT);
+            seat.terminal.shows("<bob> some line\r\n");
+        } else {
+            assert_eq!(seat.client.exit_by_itself().0, Some(0));
+            assert_eq!(mode(&seat.terminal.inside), seat.before);
+        }
+    }
+}
+
+#[test]
 fn ctrl_c_lets_a_terminal_go_on_that_ctrl_s_has_stopped() {
     let mut seat = Seat::new(&[]);
     seat.types("\x13");
@@ -287,15 +341,7 @@ fn ctrl_z_gives_the_terminal_back_until_fg() {
     seat.shows("unfinished");
     for _ in 0..2 {
         seat.client.signal(Signal::TSTP);
-        wait_for("a stop", || {
-            let stopped = waitpid(
-                Some(seat.client.pid()),
-                WaitOptions::UNTRACED | WaitOptions::NOHANG,
-            );
-            stopped
-                .expect("a child")
-                .filter(|(_, status)| status.stopped())
-        });
+        seat.is_stopped();
         assert_eq!(mode(&seat.terminal.inside), seat.before);
         seat.shows(&format!("{ERASE}{LEAVE_PASTES}"));
         // The user changes how it is: that stays.
