@@ -1,7 +1,7 @@
 //! What the operating system is asked for that std and the socket crates have no word for.
 //!
 //! Owns the file limits, and the only `unsafe` of the crate: one socket option too new for any safe
-//! wrapper, and two words about memory that have none, to the allocator and to the kernel. Knows nothing of chat, lines or listeners.
+//! wrapper, one question about a socket and two words about memory that have none, to the allocator and to the kernel. Knows nothing of chat, lines or listeners.
 #![allow(unsafe_code)]
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -151,6 +151,26 @@ pub fn set_tcp_retry_pause(
     }
 }
 
+/// How many bytes that were written to a TCP socket its other end has not confirmed. Told by the kernel on Linux, also of
+/// a connection that was lost; after a reset there are none.
+pub fn unconfirmed(socket: &impl std::os::fd::AsFd) -> Option<usize> {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::fd::AsRawFd;
+
+        let mut bytes: libc::c_int = 0;
+        // SAFETY: the descriptor is open while it is borrowed; the kernel writes one `c_int`, which outlives the call.
+        let result =
+            unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+        (result == 0).then(|| usize::try_from(bytes).ok()).flatten()
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        _ = socket;
+        None
+    }
+}
+
 /// What [`set_tcp_retry_pause`] has set.
 #[cfg(all(test, target_os = "linux"))]
 pub fn tcp_retry_pause(socket: &impl std::os::fd::AsFd) -> std::io::Result<std::time::Duration> {
@@ -189,6 +209,25 @@ mod tests {
         if cfg!(target_os = "linux") {
             assert_eq!(said, before.maximum.unwrap_or(UNLIMITED_FILES));
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_is_not_confirmed_is_counted_in_bytes() {
+        use std::io::Write;
+
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let mut stream = std::net::TcpStream::connect(address).expect("a listener");
+        stream.set_nonblocking(true).expect("non-blocking");
+        assert_eq!(unconfirmed(&stream), Some(0));
+        let mut written = 0;
+        while let Ok(n) = stream.write(&[0; 1 << 16]) {
+            written += n;
+        }
+        // Nobody reads: what does not fit there is here.
+        let here = unconfirmed(&stream).expect("a number");
+        assert!((1..written).contains(&here), "{here} of {written}");
     }
 
     #[cfg(target_os = "linux")]

@@ -5,6 +5,7 @@
 
 use super::dial::{self, Dial, Stream};
 use super::outbox::Outbox;
+use crate::system;
 use std::io::ErrorKind::{BrokenPipe, Interrupted, WouldBlock};
 use std::io::{self, Read};
 use std::net::Shutdown;
@@ -109,6 +110,19 @@ impl Connection {
     /// Whether the server was told that nothing more comes.
     pub fn is_half_closed(&self) -> bool {
         matches!(self.sending, Sending::Done)
+    }
+
+    /// How many of the bytes sent the server's system has not confirmed, where that is known.
+    pub fn unconfirmed(&self) -> usize {
+        let socket = &self.stream.socket;
+        // Of others the kernel counts something else.
+        let is_tcp = socket
+            .local_addr()
+            .is_ok_and(|here| here.is_ipv4() || here.is_ipv6());
+        is_tcp
+            .then(|| system::unconfirmed(socket))
+            .flatten()
+            .unwrap_or(0)
     }
 
     pub fn may_receive(&self) -> bool {

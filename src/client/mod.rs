@@ -13,7 +13,7 @@
 //! - [`link`], [`dial`]: the socket, connected and on its way there
 //! - [`input`], [`output`], [`ready`]: the standard streams, which are shared with the shell and so never
 //!   made non-blocking
-//! - [`outbox`], [`outgoing`], [`printer`], [`paint`], [`said`], [`scene`], [`backoff`], [`fifo`]: pure, no I/O and no
+//! - [`outbox`], [`outgoing`], [`printer`], [`paint`], [`said`], [`scene`], [`backoff`], [`fifo`], [`handed`]: pure, no I/O and no
 //!   clock
 //! - [`identity`], [`secrets`]: who one is and where, pure too; [`introduce`] joins it with the session
 //! - [`clock`], [`words`]: the time before a line, the lines on standard error
@@ -31,6 +31,7 @@ mod dial;
 pub mod editor;
 mod event_loop;
 mod fifo;
+mod handed;
 mod identity;
 mod input;
 mod introduce;

@@ -3,9 +3,11 @@
 //! Owns the two queues and which of them is next: a command waits for the end of a line that has begun, and
 //! nothing else. Knows nothing of sockets, nor of what the commands are for.
 
+use super::handed::Handed;
 use super::outgoing::{Framing, Outgoing};
 use super::secrets::Secrets;
-use memchr::memchr;
+use memchr::{memchr, memrchr_iter};
+use std::iter;
 
 /// The queues to the socket.
 #[derive(Debug)]
@@ -17,6 +19,8 @@ pub struct Outbox {
     input: Outgoing,
     /// What was typed waits, though no line of it has begun.
     held: bool,
+    /// What this connection was given of both.
+    handed: Handed,
 }
 
 impl Outbox {
@@ -27,6 +31,7 @@ impl Outbox {
             commands: Outgoing::new(framing, false),
             input: Outgoing::new(framing, commands),
             held: false,
+            handed: Handed::default(),
         }
     }
 
@@ -102,16 +107,34 @@ impl Outbox {
 
     /// The kernel took `n` bytes of [`Outbox::next`]. Gives whether that finished a line.
     pub fn took(&mut self, n: usize) -> bool {
-        match self.commands_first() {
-            true => self.commands.took(n),
-            false => self.input.took(n),
+        if self.commands_first() {
+            self.handed.add(n, iter::empty());
+            return self.commands.took(n);
         }
+        match self.framing {
+            Framing::Stream => {
+                let ends = memrchr_iter(b'\n', &self.input.next()[..n]).map(|at| at + 1);
+                self.handed.add(n, ends);
+                self.input.took(n)
+            }
+            Framing::LineByLine => {
+                let has_ended = self.input.took(n);
+                self.handed.add(n, has_ended.then_some(n).into_iter());
+                has_ended
+            }
+        }
+    }
+
+    /// How many lines of the user's end in the last `n` bytes that this connection was given.
+    pub fn lines_in_last(&self, n: usize) -> usize {
+        self.handed.lines_in_last(n)
     }
 
     /// The connection broke; see [`Outgoing::start_over`]. Its commands are of no use to the next.
     pub fn start_over(&mut self) -> bool {
         self.commands = Outgoing::new(self.framing, false);
         self.held = false;
+        self.handed = Handed::default();
         self.input.start_over()
     }
 
@@ -169,6 +192,23 @@ mod tests {
         assert_eq!(sent(&mut outbox, 100), "lo\n/nick a\n");
         outbox.hold(false);
         assert_eq!(sent(&mut outbox, 2), "you\n");
+    }
+
+    #[test]
+    fn lines_of_the_users_are_counted_and_commands_are_not() {
+        for (framing, bytes) in [(Framing::Stream, 4), (Framing::LineByLine, 3)] {
+            let mut outbox = Outbox::new(framing, true);
+            outbox.push(b"one\ntwo\nsix\n");
+            sent(&mut outbox, 2);
+            assert_eq!(outbox.lines_in_last(1), 1);
+            assert_eq!(outbox.lines_in_last(bytes + 1), 2);
+            outbox.command("/nick a");
+            sent(&mut outbox, 2);
+            assert_eq!(outbox.lines_in_last(1), 0);
+            assert_eq!(outbox.lines_in_last(99), 3);
+            outbox.start_over();
+            assert_eq!(outbox.lines_in_last(99), 0);
+        }
     }
 
     #[test]

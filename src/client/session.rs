@@ -296,6 +296,7 @@ impl<'a> Session<'a> {
             self.config.address,
             words::why_lost(error)
         );
+        let unheard = words::perhaps_unheard(self.outgoing.lines_in_last(up.unconfirmed()));
         let again = self.config.reconnect && !half_closed;
         if let Some(output) = self.output.as_mut().filter(|_| again) {
             self.printer.separate(above(&mut self.console, output));
@@ -307,12 +308,18 @@ impl<'a> Session<'a> {
         }
         if !again {
             self.say(&loss);
+            if let Some(unheard) = unheard {
+                self.say(&unheard);
+            }
             return self.finish(1);
         }
         if stable {
             self.backoff.reset();
         }
         self.try_again(&loss, error.is_none(), now);
+        if let Some(unheard) = unheard {
+            self.say(&unheard);
+        }
         if self.outgoing.start_over() {
             self.say("a line too long to be sent again was cut off by that");
         }

@@ -4,6 +4,7 @@
 //! line, not the chat.
 
 use super::dial::DialError;
+use super::handed;
 use super::ready;
 use crate::address::{Address, DEFAULT_HOST, DEFAULT_PORT};
 use crate::system::in_words;
@@ -33,6 +34,20 @@ pub fn why_lost(error: Option<&io::Error>) -> String {
     match error {
         None => "closed by the server".into(),
         Some(error) => cause(error),
+    }
+}
+
+/// That so many lines were sent last and not confirmed, if there are any.
+pub fn perhaps_unheard(lines: usize) -> Option<String> {
+    match lines {
+        0 => None,
+        1 => Some("the last line that you sent may not have arrived".into()),
+        handed::MOST.. => Some(format!(
+            "the last {lines} lines that you sent, or more, may not have arrived"
+        )),
+        _ => Some(format!(
+            "the last {lines} lines that you sent may not have arrived"
+        )),
     }
 }
 

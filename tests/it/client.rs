@@ -187,6 +187,27 @@ fn after_a_loss_it_comes_back_with_what_was_typed_meanwhile() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn what_was_sent_and_not_confirmed_is_told_of() {
+    let server = Server::new();
+    let mut client = Client::piped(&server.address(), &["--bare"]);
+    let peer = server.accept();
+    let mut stdin = client.take_stdin();
+    // Until the one does not read any more and the other has no room.
+    let writer = thread::spawn(move || while stdin.write_all(&[b'\n'; 4096]).is_ok() {});
+    let mut before = 0;
+    wait_for("what stands still", || {
+        thread::sleep(std::time::Duration::from_millis(100));
+        let now = peek(&peer);
+        (std::mem::replace(&mut before, now) == now && now > 0).then_some(())
+    });
+    peer.shutdown(Shutdown::Write).expect("a connection");
+    client.says("the last 1024 lines that you sent, or more, may not have arrived");
+    drop(client);
+    writer.join().expect("it ends with its reader");
+}
+
+#[test]
 fn it_keeps_trying_while_nobody_is_there() {
     let folder = std::env::temp_dir().join(format!("snug-client-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
