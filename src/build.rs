@@ -3,7 +3,8 @@
 //! A panic aborts (`panic = "abort"`), so nothing ever unwinds, and the binary is stripped, so a
 //! backtrace would name nothing. The unwind tables are a tenth of its size all the same: the compiler writes
 //! them for std's own code, and only the linker can leave them out. And functions that come to the same machine
-//! code need only be there once. The small profile packs its relocations. A profile with debug information keeps everything for debuggers.
+//! code need only be there once. The small profile packs its relocations. A profile with debug information keeps
+//! everything for debuggers.
 
 use std::env;
 use std::fs;

@@ -1,7 +1,8 @@
 //! What the operating system is asked for that std and the socket crates have no word for.
 //!
 //! Owns the file limits, and the only `unsafe` of the crate: one socket option too new for any safe
-//! wrapper, one question about a socket and two words about memory that have none, to the allocator and to the kernel. Knows nothing of chat, lines or listeners.
+//! wrapper, one question about a socket and two words about memory that have none, to the allocator and to the kernel.
+//! Knows nothing of chat, lines or listeners.
 #![allow(unsafe_code)]
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

@@ -24,12 +24,12 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Empty queues; with `commands`, lines that leave the chat are noticed.
-    pub fn new(framing: Framing, commands: bool) -> Self {
+    /// Empty queues; `is_chat` as with [`Outgoing::new`].
+    pub fn new(framing: Framing, is_chat: bool) -> Self {
         Self {
             framing,
             commands: Outgoing::new(framing, false),
-            input: Outgoing::new(framing, commands),
+            input: Outgoing::new(framing, is_chat),
             held: false,
             handed: Handed::default(),
         }

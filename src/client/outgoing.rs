@@ -42,16 +42,16 @@ pub struct Outgoing {
     ended: bool,
     /// This is a chat: lines may leave it or open doors, and none is published in halves. A bus takes bytes as they
     /// come.
-    commands: bool,
-    /// Such a line is with the kernel.
+    is_chat: bool,
+    /// A line that leaves is with the kernel.
     quit: bool,
     /// What opens doors in the lines that the kernel has, until it is taken.
     secrets: Secrets,
 }
 
 impl Outgoing {
-    /// An empty queue; with `commands` for a chat, where lines that leave it or open doors are noticed.
-    pub fn new(framing: Framing, commands: bool) -> Self {
+    /// An empty queue; `is_chat` where lines that leave or open doors are to be noticed.
+    pub fn new(framing: Framing, is_chat: bool) -> Self {
         Self {
             framing,
             bytes: Fifo::default(),
@@ -60,7 +60,7 @@ impl Outgoing {
             cut: false,
             skipping: false,
             ended: false,
-            commands,
+            is_chat,
             quit: false,
             secrets: Secrets::default(),
         }
@@ -122,7 +122,7 @@ impl Outgoing {
         let unsent = self.unsent();
         if self.framing == Framing::Stream {
             return match self.whole.checked_sub(self.sent) {
-                _ if !self.commands || self.ended => unsent,
+                _ if !self.is_chat || self.ended => unsent,
                 Some(whole @ 1..) => &unsent[..whole],
                 _ if self.is_full() => unsent,
                 _ => &[],
@@ -198,7 +198,7 @@ impl Outgoing {
 
     /// Lets go of the lines that end at `end`.
     fn finish(&mut self, end: usize) {
-        if self.commands {
+        if self.is_chat {
             let mut scratch = Vec::new();
             for line in self.bytes.as_slice()[..end].split(|&b| b == b'\n') {
                 match meant(line, &mut scratch) {

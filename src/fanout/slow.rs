@@ -181,7 +181,7 @@ impl Fanout {
                 Segment::Bytes {
                     bytes,
                     written: 0,
-                    kind: kind @ (Kind::Reply | Kind::Word),
+                    kind,
                 } => {
                     new.push_bytes(&bytes, kind);
                     continue;

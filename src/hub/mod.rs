@@ -274,7 +274,7 @@ impl<S: Stream> Hub<S> {
         self.is_lively
     }
 
-    /// Whether one more may come in before the next turn. So many are always let in that one is.
+    /// Whether one more may come in before the next turn, to be asked after each.
     pub fn has_room(&self) -> bool {
         self.memory() <= self.most
     }

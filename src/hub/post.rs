@@ -57,12 +57,10 @@ impl Post {
                 text,
             } => {
                 if self.fanout.is_reading(to) {
-                    let message = Notice::Message {
+                    self.render(Notice::Message {
                         from: from_name,
                         text,
-                    };
-                    self.scratch.clear();
-                    plain::notice(&mut self.scratch, message);
+                    });
                     self.fanout.whisper(to, &self.scratch);
                     self.tell(from, Notice::Sent { to: to_name, text });
                 } else {
@@ -91,9 +89,14 @@ impl Post {
 
     /// Sends one person a line.
     pub fn tell(&mut self, to: PersonId, notice: Notice<'_>) {
+        self.render(notice);
+        self.fanout.send(to, &self.scratch);
+    }
+
+    /// Makes `scratch` a notice's line.
+    fn render(&mut self, notice: Notice<'_>) {
         self.scratch.clear();
         plain::notice(&mut self.scratch, notice);
-        self.fanout.send(to, &self.scratch);
     }
 
     /// Publishes so many lines as they came, with their newlines, in a room without rules.

@@ -16,6 +16,15 @@ const LENGTH: usize = 1000;
 const BATCH: usize = 32;
 /// The backlog that goes with them.
 const BACKLOG: &str = "128K";
+/// Waits for readers longer than any test lasts.
+const WAITS_LONG: [&str; 6] = [
+    "--backlog",
+    BACKLOG,
+    "--slow",
+    "wait",
+    "--slow-timeout",
+    "3600",
+];
 
 /// Sends the lines `from..to`, and waits for `reader` to have each batch before the next: it must get them
 /// all, whatever the others do.
@@ -405,15 +414,7 @@ fn whoever_has_used_up_its_time_is_skipped() {
 #[test]
 fn whoever_is_thrown_out_holds_nobody_up() {
     let folder = Folder::new();
-    let options = [
-        "--backlog",
-        BACKLOG,
-        "--slow",
-        "wait",
-        "--slow-timeout",
-        "3600",
-    ];
-    let server = Server::start_unix(&folder, &options);
+    let server = Server::start_unix(&folder, &WAITS_LONG);
     // Who comes by a socket file of the server's own user is an admin.
     let [mut reader, sender, slow] = server.room();
     let prefix = format!("<{}> ", sender.name);
@@ -515,15 +516,7 @@ fn a_room_waits_no_longer_for_whoever_is_gone() {
 #[test]
 fn a_waiting_room_lets_people_come_and_go() {
     let folder = Folder::new();
-    let options = [
-        "--backlog",
-        BACKLOG,
-        "--slow",
-        "wait",
-        "--slow-timeout",
-        "3600",
-    ];
-    let server = Server::start_unix(&folder, &options);
+    let server = Server::start_unix(&folder, &WAITS_LONG);
     let [reader, sender, slow] = server.room();
     let talk = Talk::start(&sender, 3000);
     talk.wait_held_up();
@@ -539,15 +532,7 @@ fn a_waiting_room_lets_people_come_and_go() {
 #[test]
 fn whoever_comes_into_a_waiting_room_waits_too() {
     let folder = Folder::new();
-    let options = [
-        "--backlog",
-        BACKLOG,
-        "--slow",
-        "wait",
-        "--slow-timeout",
-        "3600",
-    ];
-    let server = Server::start_unix(&folder, &options);
+    let server = Server::start_unix(&folder, &WAITS_LONG);
     let [mut lobby, mut sender, mut slow] = server.room();
     for person in [&mut sender, &mut slow] {
         person.say("/join r");
