@@ -1,6 +1,7 @@
 //! What goes into the rules and what comes out of them.
 //!
-//! Owns the vocabulary. Texts in here are clean (contract, promise 6): the dialect that read them saw to it.
+//! Owns the vocabulary. Texts in here are clean (contract, promise 6): the dialect that read them saw to it. Only a name
+//! that somebody asks for may be anything: [`names::check`](super::names::check) says what is wrong with it.
 
 use super::bans::Door;
 use super::history::{Line, Talk};

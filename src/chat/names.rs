@@ -35,11 +35,11 @@ pub fn check(name: &str) -> Result<(), Fault> {
     }
     let mut marks = MARKS;
     for c in name.chars() {
-        let is_mark = c.width() == Some(0);
-        let is_visible = c.is_alphanumeric() || ALSO.contains(c);
-        marks = match is_mark {
-            true if !is_blank(c) && !c.is_control() => marks + 1,
-            false if is_visible && !is_blank(c) => 0,
+        let is_mark = c.width() == Some(0) && !is_blank(c);
+        let is_letter = is_visible(c) && (c.is_alphanumeric() || ALSO.contains(c));
+        marks = match (is_mark, is_letter) {
+            (true, _) => marks + 1,
+            (_, true) => 0,
             _ => return Err(Fault::Character(c)),
         };
         if marks > MARKS {
@@ -71,6 +71,11 @@ fn looks_given(name: &str) -> bool {
             .split('.')
             .all(|part| part.is_empty() || is_number(part));
     is_guest || is_address || name.parse::<IpAddr>().is_ok()
+}
+
+/// Whether a character shows by itself, and something.
+pub fn is_visible(c: char) -> bool {
+    c.width().is_some_and(|width| width > 0) && !is_blank(c) && !c.is_whitespace()
 }
 
 /// Letters and marks that show nothing: what Unicode has ignored by default (DerivedCoreProperties), and blank signs.

@@ -344,9 +344,9 @@ fn bad_names_are_told_what_is_wrong() {
          0: /nick ***
          0| *** a name cannot have '*' in it, only letters, digits and _-.|^`{}
          0: /nick a\u{200b}b
-         0| *** a name cannot have '\\u{200b}' in it, only letters, digits and _-.|^`{}
+         0| *** a name cannot have U+200B in it, only letters, digits and _-.|^`{}
          0: /nick a\u{200d}b
-         0| *** a name cannot have '\\u{200d}' in it, only letters, digits and _-.|^`{}
+         0| *** a name cannot have U+200D in it, only letters, digits and _-.|^`{}
          0: /nick 10.0.0.1
          0| *** a name cannot look like an address or a guest's number
          0: /nick Guest12
@@ -356,7 +356,11 @@ fn bad_names_are_told_what_is_wrong() {
          0: /nick Zoë_世界-ñ.|^`{}
          0| *** you are now Zoë_世界-ñ.|^`{}
          0: /nick a\u{202e}b\u{1b}[31m
-         0| *** a name cannot have '[' in it, only letters, digits and _-.|^`{}",
+         0| *** a name cannot have U+202E in it, only letters, digits and _-.|^`{}
+         0: /nick a\u{7}
+         0| *** a name cannot have U+0007 in it, only letters, digits and _-.|^`{}
+         0: /join #a\u{1b}[31mb k
+         0| *** the name of a room cannot have U+001B in it, only letters, digits and _-.|^`{}",
     );
 }
 

@@ -4,7 +4,7 @@
 //! is clean, and freed from what a telnet client says to its like; what goes out is one line with its newline.
 
 use super::{clean, telnet};
-use crate::chat::names::{ALSO, Fault};
+use crate::chat::names::{self, ALSO, Fault};
 use crate::chat::{Command, Figures, LOBBY, Line, Lines, Millis, Moment, Notice, Said, Wall};
 use crate::limits;
 use time::{OffsetDateTime, UtcOffset};
@@ -13,6 +13,8 @@ use time::{OffsetDateTime, UtcOffset};
 const AROUND_NAME: usize = "<> ".len();
 /// A line of exactly this leaves.
 const QUIT: &[u8] = b"quit";
+/// What stands between a command and its arguments.
+const BLANKS: [char; 2] = [' ', '\t'];
 
 /// Reads one line, without its end. `scratch` is used where the line had to be cleaned.
 pub fn parse<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Command<'a> {
@@ -25,11 +27,33 @@ pub fn parse<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Command<'a> {
                 return Command::Quit("");
             }
             scratch.clear();
-            clean::append(scratch, &line);
-            // `append` writes whole characters only.
+            append_cleaned(scratch, &line);
+            // Both ways to append there write whole characters only.
             parse_text(str::from_utf8(scratch).unwrap_or_default())
         }
     }
+}
+
+/// Appends a line, cleaned but for a name that somebody asks for: that the rules see as it came, and refuse it if it
+/// is not clean, or else they would be called otherwise than they wrote.
+fn append_cleaned(out: &mut Vec<u8>, line: &[u8]) {
+    let blank = |byte: &u8| BLANKS.contains(&char::from(*byte));
+    let word = line.iter().position(blank).unwrap_or(line.len());
+    let (word, rest) = line.split_at(word);
+    clean::append(out, word);
+    let name = match out.to_ascii_lowercase().as_slice() {
+        b"/nick" => rest.len(),
+        b"/join" => {
+            let first = rest.iter().position(|byte| !blank(byte));
+            let first = first.unwrap_or(rest.len());
+            let length = rest[first..].iter().position(blank);
+            length.map_or(rest.len(), |length| first + length)
+        }
+        _ => 0,
+    };
+    let (name, rest) = rest.split_at(name);
+    out.extend_from_slice(String::from_utf8_lossy(name).as_bytes());
+    clean::append(out, rest);
 }
 
 /// Whether anything is left of a line when all has been taken out that is no text.
@@ -46,10 +70,10 @@ fn parse_text(text: &str) -> Command<'_> {
 }
 
 fn parse_command(command: &str) -> Command<'_> {
-    let (word, rest) = command.split_once([' ', '\t']).unwrap_or((command, ""));
-    let text = rest.trim();
-    let (first, more) = text.split_once([' ', '\t']).unwrap_or((text, ""));
-    let more = more.trim_start();
+    let (word, rest) = command.split_once(BLANKS).unwrap_or((command, ""));
+    let text = rest.trim_matches(BLANKS);
+    let (first, more) = text.split_once(BLANKS).unwrap_or((text, ""));
+    let more = more.trim_start_matches(BLANKS);
     match word.to_ascii_lowercase().as_str() {
         // What follows the one blank is the text as it is: somebody may draw with it.
         "me" => Command::Act(if text.is_empty() { "" } else { rest }),
@@ -347,10 +371,16 @@ fn fault_words(fault: Fault) -> String {
             "has {} characters at most; that one has {length}",
             limits::NAME
         ),
-        Fault::Character(c) if c.is_control() || c.is_whitespace() => {
+        Fault::Character(c) if c.is_whitespace() => {
             format!("is one word of letters, digits and {ALSO}")
         }
-        Fault::Character(c) => format!("cannot have {c:?} in it, only letters, digits and {ALSO}"),
+        Fault::Character(c) => {
+            let c = match names::is_visible(c) {
+                true => format!("'{c}'"),
+                false => format!("U+{:04X}", u32::from(c)),
+            };
+            format!("cannot have {c} in it, only letters, digits and {ALSO}")
+        }
         Fault::Reserved => "cannot look like an address or a guest's number".into(),
     }
 }
@@ -500,6 +530,11 @@ mod tests {
 
     #[test]
     fn lines_are_talk_or_commands() {
+        let join = |room, key| Command::Join {
+            room,
+            key,
+            keep: false,
+        };
         for (line, expected) in [
             (&b"hello"[..], Command::Say("hello".into())),
             (b"", Command::Say("".into())),
@@ -520,6 +555,21 @@ mod tests {
             (b"/quit so long", Command::Quit("so long")),
             (b"/whoami", Command::Unknown("whoami")),
             (b"/m\x1be waves", Command::Act("waves")),
+            (
+                b"/N\x1bick \x01 a\x07b\xff\t",
+                Command::Nick("\x01 a\x07b\u{FFFD}"),
+            ),
+            (b"/nick \x0b\x85", Command::Nick("\x0b\u{FFFD}")),
+            (
+                "/nick \u{202E}a\u{A0}".as_bytes(),
+                Command::Nick("\u{202E}a\u{A0}"),
+            ),
+            (b"/join \x01", join("\x01", "")),
+            (b"/JOIN\t #t\x7fa \x1b[k ", join("#t\x7fa", "[k")),
+            (b"/join tea \x85 k\x85", join("tea", "k")),
+            (b"//nick a\x07b", Command::Say("/nick ab".into())),
+            (b"/nicks a\x07b", Command::Unknown("nicks")),
+            (b"/who #t\x07a", Command::Who("#ta")),
             (b"\x1b]0;x\x07\xff", Command::Say("]0;x\u{FFFD}".into())),
             (b"\xff\xfb\x1f/nick a", Command::Nick("a")),
             (

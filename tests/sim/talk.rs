@@ -13,12 +13,14 @@ const ROOMS: [&str; 9] = [
 const NICKS: [&str; 12] = [
     "ann", "Ann", "bob", "eve", "d`{}", "été", "世界", "x", "y", "z", "Zoe", "o_O",
 ];
-const NO_NAMES: [&str; 7] = [
+const NO_NAMES: [&str; 9] = [
     "guest7",
     "Guest12",
     "10.0.0.1",
     "a b",
     "<x>",
+    "a\u{1}b",
+    "a\u{202E}b",
     "🍺",
     "this-name-is-far-too-long-to-be-one",
 ];

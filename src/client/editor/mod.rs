@@ -37,7 +37,7 @@ use view::View;
 pub enum Action {
     /// To send this line, which has no controls but tabs in it.
     Send(String),
-    /// To know why something was not done.
+    /// To know why something was not done, or not quite.
     Explain(String),
     /// To say nothing more.
     End,
@@ -278,6 +278,7 @@ impl Editor {
 
     /// Does what typing the lines would do.
     fn type_in(&mut self, paste: &Paste, actions: &mut Vec<Action>) {
+        actions.extend(paste.warning().map(Action::Explain));
         for (text, ended) in paste.lines() {
             // That they fit was made sure of.
             self.line.insert(text);

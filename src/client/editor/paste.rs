@@ -15,6 +15,8 @@ const UNASKED: usize = 5;
 pub struct Paste {
     /// Lines with `\n` between them.
     text: String,
+    /// Characters that would have acted on a terminal.
+    left_out: usize,
 }
 
 impl Paste {
@@ -29,10 +31,25 @@ impl Paste {
             rest = &rest[end + 1 + usize::from(both)..];
         }
         clean::append(&mut text, rest);
-        Self {
-            // What was cleaned is UTF-8.
-            text: String::from_utf8(text).unwrap_or_default(),
-        }
+        // What was cleaned is UTF-8.
+        let text = String::from_utf8(text).unwrap_or_default();
+        let ends = memchr::memchr2_iter(b'\r', b'\n', bytes).count();
+        // A byte that is no UTF-8 is one character in both, unless it was left out.
+        let pasted = String::from_utf8_lossy(bytes).chars().count() - ends;
+        let left_out = pasted - text.chars().filter(|&c| c != '\n').count();
+        Self { text, left_out }
+    }
+
+    /// What is to be said of a paste that was not text alone.
+    pub fn warning(&self) -> Option<String> {
+        let characters = match self.left_out {
+            0 => return None,
+            1 => "1 control character".into(),
+            n => format!("{n} control characters"),
+        };
+        Some(format!(
+            "pasted without {characters}: only text can be sent"
+        ))
     }
 
     /// Each line, and whether its end was pasted too.
@@ -117,6 +134,26 @@ mod tests {
         ] {
             let paste = Paste::new(bytes);
             assert_eq!(paste.lines().collect::<Vec<_>>(), expected, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_is_left_out_and_told_of() {
+        for (bytes, left_out) in [
+            (&b"a\r\nb\tc\r\xff\xfe"[..], 0),
+            (b"\x1b[31mred", 1),
+            ("\u{202E}x\x07\u{9b}\n".as_bytes(), 3),
+            (b"\x9bx\xffy\x00", 2),
+        ] {
+            let warning = Paste::new(bytes).warning();
+            let expected = match left_out {
+                0 => None,
+                1 => Some("pasted without 1 control character: only text can be sent".into()),
+                n => Some(format!(
+                    "pasted without {n} control characters: only text can be sent"
+                )),
+            };
+            assert_eq!(warning, expected, "{bytes:?}");
         }
     }
 

@@ -572,9 +572,9 @@ fn a_short_paste_is_typed_in() {
         &["say one", "two"],
     );
     check(
-        40,
+        80,
         &[Type("\x1b[200~a\x1b[31mb\x07\x03\tc\x1b[201~")],
-        "> a[31mb    c|",
+        "sent pasted without 3 control characters: only text can be sent\n> a[31mb    c|",
     );
     sends(
         &[Type("\x1b[200~1\n2\n3\n4\n5\n\x1b[201~")],

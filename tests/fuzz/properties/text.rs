@@ -36,16 +36,27 @@ pub fn cleaner(data: &[u8]) {
     assert_eq!(signs(text), signs(&lossy) - lone.count());
 }
 
-/// Whatever a line is, nothing in the command is a control, and what is said goes out as one line.
+/// Whatever a line is, nothing in the command is a control, but for names that nobody may have then; and what is said
+/// goes out as one line.
 pub fn plain(data: &[u8]) {
     together(data);
     let mut scratch = b"left over".to_vec();
     let command = plain::parse(data, &mut scratch);
-    fields(command).into_iter().for_each(check_clean);
+    let asked = match command {
+        Command::Nick(name) => Some(name),
+        Command::Join { room, .. } => Some(room.strip_prefix('#').unwrap_or(room)),
+        _ => None,
+    };
+    let refused = asked.is_some_and(|name| matches!(names::check(name), Err(Fault::Character(_))));
+    let mut texts = fields(command);
+    if refused {
+        texts.remove(0);
+    }
+    texts.iter().for_each(|text| check_clean(text));
     // What a telnet client sends besides text goes first.
     let typed = telnet::strip(data);
     let cleaned = clean::cleaned(&typed);
-    if cleaned != "quit" {
+    if cleaned != "quit" && !refused {
         let mut scratch = Vec::new();
         assert_eq!(plain::parse(cleaned.as_bytes(), &mut scratch), command);
     }
@@ -58,8 +69,7 @@ pub fn plain(data: &[u8]) {
         (command, None) => assert_eq!((command, &*typed), (Command::Quit(""), &b"quit"[..])),
         (_, Some(command)) => assert!(!command.starts_with('/')),
     }
-    let mut fields = fields(command);
-    let (name, text) = ("192.168.1.7:4031", fields.pop().unwrap_or_default());
+    let (name, text) = ("192.168.1.7:4031", texts.pop().unwrap_or_default());
     let lines = text.into();
     for (said, expected) in [
         (Said::Text { name, lines }, format!("<{name}> {text}")),
@@ -203,7 +213,10 @@ pub fn command(data: &[u8]) {
     let cleaned = clean::cleaned(draw.rest());
     let (first, more) = cleaned.split_once('\t').unwrap_or((&cleaned, ""));
     let first: String = first.split_whitespace().collect();
-    let more = if first.is_empty() { "" } else { more.trim() };
+    let more = match first.is_empty() {
+        true => "",
+        false => more.trim_matches([' ', '\t']),
+    };
     let all = match more {
         "" => first.clone(),
         more => format!("{first}{blank}{blanks}{more}"),

@@ -195,12 +195,15 @@ pub enum Wish {
     },
 }
 
+/// What stands between a command and its arguments.
+const BLANKS: [char; 2] = [' ', '\t'];
+
 /// What a plain client's line means.
 pub fn meaning(line: &[u8]) -> Wish {
     let command = |word: &str, raw: &str| Wish::Command {
         word: word.into(),
         raw: raw.into(),
-        text: raw.trim().into(),
+        text: asked(word, raw, line),
     };
     let line = &typed(line)[..];
     if line == b"quit" {
@@ -213,16 +216,40 @@ pub fn meaning(line: &[u8]) -> Wish {
     let Some(rest) = text.strip_prefix('/') else {
         return Wish::Say(text);
     };
-    match rest.split_once([' ', '\t']) {
+    match rest.split_once(BLANKS) {
         Some((word, raw)) => command(word, raw),
         None => command(rest, ""),
     }
 }
 
+/// The arguments of a command; a name that somebody asks for is not cleaned.
+fn asked(word: &str, raw: &str, line: &[u8]) -> String {
+    let words = ["nick", "join"].map(|naming| word.eq_ignore_ascii_case(naming));
+    let line = String::from_utf8_lossy(&typed(line)).into_owned();
+    let uncleaned = line
+        .split_once(BLANKS)
+        .map_or("", |(_, uncleaned)| uncleaned);
+    let uncleaned = uncleaned.trim_matches(BLANKS);
+    let cleaned = raw.trim_matches(BLANKS);
+    match words {
+        [true, _] => uncleaned.into(),
+        [_, true] => {
+            let (room, _) = first_word(uncleaned);
+            // Where the room is nothing but controls, cleaning has left no word in its place.
+            let key = match clean(room.as_bytes()).is_empty() {
+                true => cleaned,
+                false => first_word(cleaned).1,
+            };
+            format!("{room} {key}")
+        }
+        _ => cleaned.into(),
+    }
+}
+
 /// The first word, and what is behind it.
 pub fn first_word(text: &str) -> (&str, &str) {
-    let (first, more) = text.split_once([' ', '\t']).unwrap_or((text, ""));
-    (first, more.trim_start())
+    let (first, more) = text.split_once(BLANKS).unwrap_or((text, ""));
+    (first, more.trim_start_matches(BLANKS))
 }
 
 /// Promise 6, character by character.
