@@ -177,7 +177,7 @@ impl<S: Stream> Hub<S> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ceiling::tests::{Wire, hub};
+    use super::super::doubles::{Wire, hub};
     use super::*;
 
     #[test]

@@ -11,6 +11,8 @@
 
 mod ceiling;
 mod check;
+#[cfg(test)]
+mod doubles;
 mod ending;
 mod journal;
 mod post;
