@@ -95,7 +95,7 @@ impl<S: Stream> Hub<S> {
     pub(super) fn refusal(&self, origin: Origin) -> Option<(Why, String)> {
         if self.open >= self.config.max_clients {
             let text = format!(
-                "the server is full: {} people at most; try again later",
+                "the server is full: {} at most; try again later",
                 self.config.max_clients
             );
             return Some((Why::Full, text));
