@@ -29,6 +29,11 @@ impl Fifo {
         &mut self.bytes
     }
 
+    /// Forgets all but the `n` bytes at the front.
+    pub fn truncate(&mut self, n: usize) {
+        self.bytes.truncate(self.start + n);
+    }
+
     /// Forgets the `n` bytes at the front.
     pub fn drop_front(&mut self, n: usize) {
         self.start += n;

@@ -65,7 +65,8 @@ impl Outbox {
 
     /// Whether everything is with the kernel and nothing more will come.
     pub fn is_done(&self) -> bool {
-        self.input.is_done() && !self.held && self.commands.next().is_empty()
+        // Behind a last line that has no end no command has a place.
+        self.input.is_done() && !self.held && !self.commands_first()
     }
 
     /// Whether something that was typed is still to be sent.
@@ -192,6 +193,18 @@ mod tests {
         assert_eq!(sent(&mut outbox, 100), "lo\n/nick a\n");
         outbox.hold(false);
         assert_eq!(sent(&mut outbox, 2), "you\n");
+    }
+
+    #[test]
+    fn a_command_has_no_place_behind_a_last_line_without_an_end() {
+        let mut outbox = Outbox::new(Framing::Stream, true);
+        outbox.push(b"hallo");
+        outbox.end();
+        outbox.took(3);
+        outbox.command("/nick a");
+        assert!(!outbox.is_done());
+        assert_eq!(sent(&mut outbox, 100), "lo");
+        assert!(outbox.is_done());
     }
 
     #[test]

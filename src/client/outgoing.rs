@@ -128,12 +128,14 @@ impl Outgoing {
                 _ => &[],
             };
         }
-        match memchr(b'\n', unsent) {
-            Some(end) => unsent[..end].strip_suffix(b"\r").unwrap_or(&unsent[..end]),
-            // The rest of this line is still to be read, unless there is no room for it.
-            None if self.ended || self.is_full() => unsent,
-            None => &[],
-        }
+        let line = match memchr(b'\n', unsent) {
+            Some(end) => &unsent[..end],
+            None if self.ended => return unsent,
+            // The rest of this line is still to be read, but there is no room for it.
+            None if self.is_full() => unsent,
+            None => return &[],
+        };
+        line.strip_suffix(b"\r").unwrap_or(line)
     }
 
     /// The kernel took `n` bytes of [`Outgoing::next`]. Gives whether that finished a line.
@@ -175,14 +177,20 @@ impl Outgoing {
         true
     }
 
-    /// Lets go of all that is here. Gives how many lines are therefore not sent, or not to their end.
+    /// Lets go of all that is here, but of the rest of a line that has begun: what comes next must not be taken for its
+    /// end. Gives how many lines are therefore not sent.
     pub fn give_up(&mut self) -> usize {
         let bytes = self.bytes.as_slice();
-        let has_rest = bytes.last().map_or(self.cut, |&byte| byte != b'\n');
-        let lines = memchr_iter(b'\n', bytes).count() + usize::from(has_rest);
-        self.drop_front(self.bytes.len());
-        self.sent = 0;
-        self.cut = false;
+        let kept = match memchr(b'\n', bytes) {
+            _ if !self.is_within_line() => 0,
+            Some(at) => at + 1,
+            None => bytes.len(),
+        };
+        let given_up = &bytes[kept..];
+        let has_rest = given_up.last().is_some_and(|&byte| byte != b'\n');
+        let lines = memchr_iter(b'\n', given_up).count() + usize::from(has_rest);
+        self.bytes.truncate(kept);
+        self.whole = self.whole.min(kept);
         self.skipping |= has_rest && !self.ended;
         lines
     }
@@ -386,7 +394,12 @@ mod tests {
         assert_eq!(queue.give_up(), 0);
         queue.push(b"one\ntwo\n");
         queue.took(2);
-        assert_eq!(queue.give_up(), 2);
+        assert_eq!(queue.give_up(), 1);
+        assert_eq!(queue.next(), b"e\n");
+        queue.took(1);
+        assert_eq!(queue.give_up(), 0);
+        queue.start_over();
+        assert_eq!(queue.give_up(), 1);
         queue.push(b"three\nfo");
         assert_eq!(queue.give_up(), 2);
         queue.push(b"u");

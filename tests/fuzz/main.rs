@@ -115,5 +115,5 @@ macro_rules! properties {
 }
 
 properties! {
-    address chat cleaner command decoder editor fanout heard keys line names plain record scene stranger
+    address chat cleaner command decoder editor fanout heard keys line names outbox plain record scene stranger
 }

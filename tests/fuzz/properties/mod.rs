@@ -10,6 +10,7 @@ mod decoder;
 mod editor;
 mod fanout;
 mod names;
+mod outbox;
 mod text;
 
 pub use chat::chat;
@@ -18,6 +19,7 @@ pub use decoder::decoder;
 pub use editor::{editor, keys, line};
 pub use fanout::fanout;
 pub use names::{address, names};
+pub use outbox::outbox;
 pub use text::{cleaner, command, plain, record, stranger};
 
 use snug::wire::clean;
