@@ -13,10 +13,11 @@ const STEP: usize = 16;
 const LEAST: usize = 32;
 
 /// The memory that a block of so many bytes takes. One of none takes none.
-pub fn block(bytes: usize) -> usize {
+pub const fn block(bytes: usize) -> usize {
     match bytes {
         0 => 0,
-        _ => (bytes + HEADER).next_multiple_of(STEP).max(LEAST),
+        _ if bytes + HEADER < LEAST => LEAST,
+        _ => (bytes + HEADER).next_multiple_of(STEP),
     }
 }
 

@@ -97,7 +97,7 @@ impl Chat {
         emit: &mut impl FnMut(Event<'_>),
     ) -> bool {
         let room = self.rooms.get(room);
-        let Some(needed) = room.key.clone() else {
+        let Some(needed) = room.key().map(str::to_owned) else {
             return true;
         };
         if key.is_empty() {

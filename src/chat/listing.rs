@@ -66,7 +66,7 @@ impl Chat {
         // It may be gone, or closed, since the last piece.
         let asker = self.person(id)?;
         let there = self.rooms.get_same(room, serial)?;
-        if there.key.is_some() && !self.is_in(id, room) && !asker.is_admin {
+        if there.key().is_some() && !self.is_in(id, room) && !asker.is_admin {
             return None;
         }
         let everybody = (0..).zip(&self.people).skip(from as usize);
@@ -92,15 +92,15 @@ impl Chat {
         emit: &mut impl FnMut(Event<'_>),
     ) -> Option<Listing> {
         let mut rooms = self.rooms.iter().skip_while(|&(at, _)| at < from);
-        let text = |(_, room): &(_, &Room)| room.name.len() + room.topic.len();
+        let text = |(_, room): &(_, &Room)| room.name.len() + room.topic().len();
         for (_, room) in piece(&mut rooms, lines, text) {
-            let has_key = room.key.is_some();
+            let has_key = room.key().is_some();
             let notice = Notice::Room {
                 name: &room.name,
                 people: room.members.len(),
                 has_key,
                 // What a closed room is about is for those in it.
-                topic: if has_key { "" } else { &room.topic },
+                topic: if has_key { "" } else { room.topic() },
             };
             emit(tell(id, notice));
         }

@@ -4,7 +4,7 @@ use super::history::History;
 use super::names::{self, Fault, Names};
 use super::{PersonId, RoomId};
 use crate::limits;
-use crate::memory::{Meter, block};
+use crate::memory::{Held, Meter, block};
 use slab::Slab;
 
 /// The room that everybody enters first, and that stays.
@@ -19,25 +19,53 @@ pub struct Room {
     pub serial: u64,
     /// With its `#`.
     pub name: Box<str>,
-    /// What it is about; may be empty.
-    pub topic: Box<str>,
-    /// What opens it, if it is closed.
-    pub key: Option<Box<str>>,
+    topic: Box<str>,
+    key: Option<Box<str>>,
+    /// The memory of topic and key.
+    texts: Held,
     /// Who is in it, the first to come first.
     pub members: Vec<PersonId>,
     pub history: History,
 }
 
 impl Room {
-    fn new(name: &str, serial: u64, history: History) -> Self {
+    fn new(name: &str, serial: u64, history: History, texts: Held) -> Self {
         Self {
             serial,
             name: name.into(),
             topic: "".into(),
             key: None,
+            texts,
             members: Vec::new(),
             history,
         }
+    }
+
+    /// What it is about; may be empty.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// What opens it, if it is closed.
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+
+    /// Says what it is about; nothing, if that is empty.
+    pub fn set_topic(&mut self, topic: &str) {
+        self.topic = topic.into();
+        self.count();
+    }
+
+    /// Closes it with a key, or opens it to all.
+    pub fn set_key(&mut self, key: Option<&str>) {
+        self.key = key.map(Into::into);
+        self.count();
+    }
+
+    fn count(&mut self) {
+        let key = self.key().map_or(0, str::len);
+        self.texts.set(block(self.topic.len()) + block(key));
     }
 
     /// Whether somebody may set topic and key: the first who came, of those still there.
@@ -55,6 +83,8 @@ pub struct Rooms {
     count: u64,
     /// Counts the memory of what was said.
     meter: Meter,
+    /// Counts the memory of topics and keys.
+    texts: Meter,
 }
 
 impl Rooms {
@@ -65,6 +95,7 @@ impl Rooms {
             names: Names::default(),
             count: 0,
             meter: meter.clone(),
+            texts: Meter::default(),
         };
         let lobby = rooms.open(LOBBY);
         debug_assert_eq!(lobby, LOBBY_ID);
@@ -79,7 +110,8 @@ impl Rooms {
     /// Makes a room, of a name that none has.
     pub fn open(&mut self, name: &str) -> RoomId {
         self.count += 1;
-        let room = Room::new(name, self.count, History::new(&self.meter));
+        let history = History::new(&self.meter);
+        let room = Room::new(name, self.count, history, self.texts.hold());
         let id = self.rooms.insert(room) as RoomId;
         self.names.insert(id, |id| &self.rooms[id as usize].name);
         id
@@ -119,11 +151,11 @@ impl Rooms {
         self.rooms.iter().map(|(id, room)| (id as RoomId, room))
     }
 
-    /// Bytes of memory held for the rooms themselves.
+    /// Bytes of memory held for the rooms themselves, with their topics and keys.
     pub fn tables(&self) -> usize {
         // Its name, its members, and its place in the table of names.
         let room = size_of::<Room>() + 2 * block(limits::NAME / 2) + size_of::<RoomId>() + 1;
-        self.rooms.capacity() * room
+        self.rooms.capacity() * room + self.texts.total()
     }
 
     /// How many there are.

@@ -31,7 +31,7 @@ impl Chat {
             said,
         });
         let room = self.rooms.get_mut(room_id);
-        let is_private = room.key.is_some();
+        let is_private = room.key().is_some();
         let talk = Talk {
             at: now,
             is_action,
@@ -151,7 +151,7 @@ impl Chat {
             if let Some(history) = self.past.take(&name) {
                 room.history = history;
             }
-            room.key = (!key.is_empty()).then(|| key.into());
+            room.set_key(Some(key).filter(|key| !key.is_empty()));
             id
         });
         self.go(id, room, keep, now, emit);
@@ -192,7 +192,7 @@ impl Chat {
         if !keep {
             self.leave(id, old, Going::Leaves(""), emit);
         }
-        let (room_name, topic) = (&*self.rooms.get(room).name, &*self.rooms.get(room).topic);
+        let (room_name, topic) = (&*self.rooms.get(room).name, self.rooms.get(room).topic());
         emit(tell(
             id,
             Notice::YouAreIn {
@@ -210,8 +210,8 @@ impl Chat {
             ));
         }
         let here = self.rooms.get(room);
-        if here.members.is_empty() && here.key.is_some() {
-            let (room, key) = (&*here.name, here.key.as_deref());
+        if here.members.is_empty() && here.key().is_some() {
+            let (room, key) = (&*here.name, here.key());
             emit(tell(id, Notice::Key { room, key }));
         }
         if !was_in {
@@ -247,7 +247,7 @@ impl Chat {
                 id,
                 Notice::Topic {
                     room: &room.name,
-                    topic: &room.topic,
+                    topic: room.topic(),
                 },
             ));
         }
@@ -258,7 +258,7 @@ impl Chat {
             return emit(tell(id, Notice::TopicTooLong(limits::TOPIC)));
         }
         let topic = if topic == NOTHING { "" } else { topic };
-        room.topic = topic.into();
+        room.set_topic(topic);
         let said = Said::Topic {
             name: &person.name,
             topic,
@@ -282,15 +282,15 @@ impl Chat {
         if !may_keep(person, id, room_id, room) {
             return emit(tell(id, Notice::NotYours(&room.name)));
         }
-        if key.is_empty() || key == NOTHING && room.key.is_none() {
-            let (room, key) = (&*room.name, room.key.as_deref());
+        if key.is_empty() || key == NOTHING && room.key().is_none() {
+            let (room, key) = (&*room.name, room.key());
             return emit(tell(id, Notice::Key { room, key }));
         }
         if !is_key(key) {
             return emit(tell(id, Notice::BadKey));
         }
         let is_set = key != NOTHING;
-        room.key = is_set.then(|| key.into());
+        room.set_key(Some(key).filter(|_| is_set));
         if !is_set {
             room.history.forget_private();
         }
@@ -322,7 +322,7 @@ impl Chat {
             return None;
         };
         let room = self.rooms.get(room_id);
-        if room.key.is_some() && !self.is_in(id, room_id) && !person.is_admin {
+        if room.key().is_some() && !self.is_in(id, room_id) && !person.is_admin {
             emit(tell(id, Notice::KeyNeeded(&room.name)));
             return None;
         }

@@ -80,9 +80,14 @@ impl Log {
         self.chunks.is_empty()
     }
 
-    /// Bytes of memory held.
+    /// Bytes of memory held for its lines.
     pub fn memory(&self) -> usize {
         self.held.bytes()
+    }
+
+    /// Bytes of memory that it may hold without any, and keeps.
+    pub const fn least() -> usize {
+        block(PLACES * size_of::<Chunk>())
     }
 
     /// Appends so many lines, of at most `length` bytes with their newlines, to one chunk. `write` appends them to
@@ -213,7 +218,11 @@ impl Log {
     }
 
     fn footprint(&self) -> usize {
-        block(self.chunks.capacity() * size_of::<Chunk>()) + self.own
+        let table = match self.chunks.capacity() {
+            ..=PLACES => 0,
+            capacity => block(capacity * size_of::<Chunk>()),
+        };
+        table + self.own
     }
 
     /// The index of the chunk that holds `at`.

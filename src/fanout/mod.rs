@@ -116,7 +116,7 @@ struct Feed {
     log: Log,
     /// In one array that a flush walks in order.
     members: Vec<Member>,
-    /// Those who left and have lines of it still in their queue.
+    /// Those who left and have lines of it still in their queue, or had.
     trailing: Vec<ReaderId>,
     /// Ranges of this log in all queues.
     ranges: usize,
@@ -391,9 +391,13 @@ impl Fanout {
             return false;
         };
         // Whoever is not blocked gets all that there is at the turn's end.
-        reader.blocked.is_none()
-            || !self.settings.is_stalled(reader, self.now)
-                && self.unread(id, Kind::Reply) + self.unread(id, Kind::Word) <= limits::REPLIES
+        let Some(queue) = reader.queue.as_ref().filter(|_| reader.blocked.is_some()) else {
+            return true;
+        };
+        // Words between lines of a room are segments, for the number of which no line is to be lost.
+        !self.settings.is_stalled(reader, self.now)
+            && !queue.is_crowded()
+            && queue.unread(Kind::Reply) + queue.unread(Kind::Word) <= limits::REPLIES
     }
 
     fn unread(&self, id: ReaderId, kind: Kind) -> usize {
@@ -436,7 +440,7 @@ impl Fanout {
     pub fn tables(&self) -> usize {
         let reader = size_of::<Option<Reader>>() + size_of::<Member>();
         // Most feeds have few members.
-        let feed = size_of::<Feed>() + block(4 * size_of::<Member>());
+        let feed = size_of::<Feed>() + block(4 * size_of::<Member>()) + Log::least();
         self.readers.capacity() * reader + self.feeds.capacity() * feed
     }
 
@@ -513,7 +517,7 @@ impl Fanout {
             to,
         });
         // Whoever is not blocked gets them at the turn's end, which is never far.
-        if queue.len() > limits::SEGMENTS && reader.blocked.is_some() {
+        if queue.is_full() && reader.blocked.is_some() {
             self.give_up_ranges(id);
         }
         // The hub may ask for a hold; the next flush sees to that.
@@ -551,7 +555,6 @@ impl Fanout {
             if let Segment::Range { feed: feed_id, .. } = segment {
                 let feed = &mut self.feeds[*feed_id as usize];
                 feed.ranges -= 1;
-                feed.trailing.retain(|&trailing| trailing != id);
                 touch(feed, *feed_id, &mut self.touched);
             }
         }

@@ -3,6 +3,7 @@
 //! Owns the order of segments. Bytes of a room's log are here by reference only.
 
 use super::log::Cursor;
+use crate::limits;
 use crate::memory::{Held, Meter, block};
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -171,6 +172,16 @@ impl Queue {
     /// How many segments there are.
     pub fn len(&self) -> usize {
         self.segments.len()
+    }
+
+    /// Whether there are more than the queue of a blocked reader may hold.
+    pub fn is_full(&self) -> bool {
+        self.len() > limits::SEGMENTS
+    }
+
+    /// Whether there are so many that it may soon be full.
+    pub fn is_crowded(&self) -> bool {
+        self.len() > limits::SEGMENTS / 2
     }
 
     /// Whether there are none. Such a queue is not kept.

@@ -102,8 +102,7 @@ impl Fanout {
         let (mut worst, mut holders, mut stopped) = ((0, 0), Vec::new(), Vec::new());
         self.each_position(feed_id, |id, reader, from| {
             // A crowded queue loses its lines too, and sooner than the log.
-            let is_crowded = |queue: &Queue| queue.len() > limits::SEGMENTS / 2;
-            let crowded = waits && reader.queue.as_deref().is_some_and(is_crowded);
+            let crowded = waits && reader.queue.as_deref().is_some_and(Queue::is_crowded);
             let behind = if crowded { backlog + 1 } else { end - from.at };
             let is_far = behind > backlog / 2;
             if !self.is_waited_for(reader, now) {

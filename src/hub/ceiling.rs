@@ -134,6 +134,7 @@ impl<S: Stream> Hub<S> {
         // Not again of whom it was dropped before, and its end has not come.
         let is_dropped = input.decoder.is_partial();
         input.decoder.drop_line();
+        connection.is_new = false;
         connection.put_input(input, &self.inputs);
         if is_dropped {
             log::trace!("{} loses the line it has begun", connection.origin);
@@ -151,9 +152,7 @@ mod tests {
     fn fill(hub: &mut Hub<Wire>) -> Vec<(Id, Wire)> {
         let mut people = Vec::new();
         loop {
-            let wire = Wire::default();
-            let number = people.len() as u32;
-            let id = hub.accept(wire.clone(), Origin::Unix { number, own: false }, 0);
+            let (id, wire) = Wire::arrive(hub, people.len() as u32);
             hub.turn(0);
             if wire.told().contains("no memory for one more") {
                 return people;
@@ -182,7 +181,8 @@ mod tests {
         let mut hub = hub();
         let people = fill(&mut hub);
         for (number, (id, wire)) in people.iter().enumerate() {
-            wire.send(&mut hub, *id, &format!("/join r{number}\n"));
+            // Somebody heard them, and so their logs are made.
+            wire.send(&mut hub, *id, &format!("/join r{number}\n/topic x\n"));
         }
         settle(&mut hub);
         assert!(hub.tables() > hub.config.max_memory, "there are many rooms");
@@ -199,19 +199,14 @@ mod tests {
             history: limits::HISTORY,
             ..config()
         });
-        let comes = |hub: &mut Hub<Wire>, number| {
-            let wire = Wire::default();
-            let origin = Origin::Unix { number, own: false };
-            (hub.accept(wire.clone(), origin, 0), wire)
-        };
-        let (id, wire) = comes(&mut hub, 0);
+        let (id, wire) = Wire::arrive(&mut hub, 0);
         let line = "x".repeat(500) + "\n";
         wire.say(&mut hub, id, &line.repeat(limits::HISTORY));
         let before = hub.memory();
         let mut number = 1;
         while hub.has_room() {
             number += 1;
-            comes(&mut hub, number);
+            Wire::arrive(&mut hub, number);
         }
         assert!(hub.memory() < before + 2 * hub.budget + 2 * limits::REPLIES);
         hub.turn(0);
@@ -221,11 +216,13 @@ mod tests {
 
     #[test]
     fn long_answers_for_many_are_made_as_they_are_written() {
-        let mut hub = hub();
+        let mut hub = Hub::new(Config {
+            max_memory: 4 << 20,
+            ..config()
+        });
         let mut people = Vec::new();
         for number in 0..300 {
-            let wire = Wire::default();
-            let id = hub.accept(wire.clone(), Origin::Unix { number, own: false }, 0);
+            let (id, wire) = Wire::arrive(&mut hub, number);
             let topic = "x".repeat(limits::TOPIC);
             wire.say(&mut hub, id, &format!("/join r{number}\n/topic {topic}\n"));
             wire.told();
@@ -247,17 +244,42 @@ mod tests {
     }
 
     #[test]
+    fn topics_and_keys_count() {
+        let mut hub = hub();
+        let (id, wire) = Wire::arrive(&mut hub, 1);
+        wire.say(&mut hub, id, "/join den\n");
+        let (memory, tables) = (hub.memory(), hub.tables());
+        let (topic, key) = ("x".repeat(limits::TOPIC), "y".repeat(limits::KEY));
+        wire.say(&mut hub, id, &format!("/topic {topic}\n/key {key}\n"));
+        assert!(hub.memory() >= memory + limits::TOPIC + limits::KEY);
+        wire.say(&mut hub, id, "/topic -\n/key -\n");
+        assert_eq!(hub.tables(), tables);
+    }
+
+    #[test]
+    fn a_long_line_leaves_nothing_behind() {
+        let mut hub = Hub::new(Config {
+            max_line: 1 << 20,
+            max_memory: 16 << 20,
+            ..config()
+        });
+        let (id, wire) = Wire::arrive(&mut hub, 1);
+        let (_other, _) = Wire::arrive(&mut hub, 2);
+        wire.say(
+            &mut hub,
+            id,
+            &format!("/msg guest2 {}\n", "\u{7f}x".repeat(400_000)),
+        );
+        wire.say(&mut hub, id, "/ping\n");
+        assert!(wire.told().ends_with("*** pong\n"));
+        assert!(hub.scratch.capacity() <= limits::TURN);
+        assert!(hub.post.scratch_capacity() <= limits::TURN);
+    }
+
+    #[test]
     fn whoever_has_to_say_a_line_again_is_told_so_once() {
         let mut hub = hub();
-        let wire = Wire::default();
-        let id = hub.accept(
-            wire.clone(),
-            Origin::Unix {
-                number: 1,
-                own: false,
-            },
-            0,
-        );
+        let (id, wire) = Wire::arrive(&mut hub, 1);
         wire.say(&mut hub, id, "half a line");
         wire.told();
         for _ in 0..3 {

@@ -1,6 +1,6 @@
 //! People for the hub's tests, without sockets.
 
-use super::{Config, Hub, Id, Slow};
+use super::{Config, Hub, Id, Origin, Slow};
 use crate::connection::Stream;
 use crate::limits;
 use std::cell::RefCell;
@@ -59,6 +59,13 @@ impl Stream for Wire {
 }
 
 impl Wire {
+    /// Somebody new, from a Unix socket.
+    pub fn arrive(hub: &mut Hub<Self>, number: u32) -> (Id, Self) {
+        let wire = Self::default();
+        let origin = Origin::Unix { number, own: false };
+        (hub.accept(wire.clone(), origin, 0), wire)
+    }
+
     /// Says something that the hub hears with its next turn.
     pub fn send(&self, hub: &mut Hub<Self>, id: Id, text: &str) {
         self.0.borrow_mut().sent.extend_from_slice(text.as_bytes());

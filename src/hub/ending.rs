@@ -183,13 +183,9 @@ mod tests {
     #[test]
     fn whoever_does_not_read_its_answers_is_given_up_whenever_it_half_closes() {
         for closes_at in [0, 1_000] {
-            let (mut hub, wire) = (hub(), Wire::default());
+            let mut hub = hub();
+            let (id, wire) = Wire::arrive(&mut hub, 1);
             wire.0.borrow_mut().has_stopped = true;
-            let origin = Origin::Unix {
-                number: 1,
-                own: false,
-            };
-            let id = hub.accept(wire.clone(), origin, 0);
             wire.send(&mut hub, id, &"/help\n".repeat(1_000));
             let mut now = 0;
             while !hub.is_empty() {

@@ -239,8 +239,9 @@ impl<S: Stream> Hub<S> {
     /// One turn: what is due, what has come, what is new, who goes.
     pub fn turn(&mut self, now: Millis) {
         self.now = now;
-        self.post.fanout.begin(now);
-        self.post.published = 0;
+        self.post.begin(now);
+        self.scratch.clear();
+        self.scratch.shrink_to(limits::TURN);
         self.figures = None;
         self.run_timers();
         let speakers = self.read_ready();

@@ -6,7 +6,7 @@ use super::journal;
 use crate::chat::{Event, Notice, PersonId, Reason, RoomId, Said, Talk};
 use crate::fanout::Fanout;
 use crate::fanout::queue::FeedId;
-use crate::limits;
+use crate::limits::{self, Millis};
 use crate::wire::{plain, record};
 
 /// Delivers what the rules let happen. A person hears one room at a time, as the plain dialect has it: the rules
@@ -41,6 +41,20 @@ impl Post {
             published: 0,
             scratch: Vec::new(),
         }
+    }
+
+    /// Begins a turn.
+    pub fn begin(&mut self, now: Millis) {
+        self.fanout.begin(now);
+        self.published = 0;
+        // What one line took is not held for all that follow.
+        self.scratch.clear();
+        self.scratch.shrink_to(limits::TURN);
+    }
+
+    #[cfg(test)]
+    pub fn scratch_capacity(&self) -> usize {
+        self.scratch.capacity()
     }
 
     /// Does what an event says.

@@ -142,6 +142,8 @@ impl<S: Stream> Hub<S> {
             Some(Item::TooLong) => {
                 let origin = self.connections[id as usize].origin;
                 log::trace!("{origin} said a line too long");
+                // What still comes of it begins nothing.
+                self.connections[id as usize].is_new = false;
                 self.spend(id, 1);
                 let notice = Notice::LineTooLong(self.config.max_line);
                 self.post.tell(id, notice);
@@ -388,6 +390,57 @@ impl<S: Stream> Hub<S> {
         let connection = &mut self.connections[id as usize];
         if !std::mem::replace(&mut connection.listed, true) {
             self.ready.push_back(id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::doubles::{Wire, config, settle};
+    use super::*;
+
+    #[test]
+    fn what_still_comes_of_a_line_too_long_is_no_first_line() {
+        let mut hub = Hub::new(Config {
+            max_line: 16,
+            ..config()
+        });
+        let (id, wire) = Wire::arrive(&mut hub, 1);
+        wire.say(&mut hub, id, "CAPITALSWITHOUTANEND");
+        assert!(
+            wire.told()
+                .ends_with("*** line too long: 16 bytes at most\n")
+        );
+        wire.say(&mut hub, id, "GET / HTTP/1.1\r\n/ping\n");
+        assert_eq!(wire.told(), "*** pong\n");
+    }
+
+    /// Lines of a room with a word between each and the next, for somebody who takes nothing for a moment.
+    #[test]
+    fn words_between_lines_cost_no_line() {
+        for slow in [Slow::Skip, Slow::Close, Slow::Wait] {
+            let mut hub = Hub::new(Config {
+                slow,
+                max_memory: 64 << 20,
+                ..config()
+            });
+            let (reader, ear) = Wire::arrive(&mut hub, 1);
+            let (talker, mouth) = Wire::arrive(&mut hub, 2);
+            settle(&mut hub);
+            ear.told();
+            mouth.told();
+            ear.0.borrow_mut().has_stopped = true;
+            mouth.say(&mut hub, talker, "first\n");
+            let count = 2 * limits::SEGMENTS;
+            mouth.say(&mut hub, talker, &"a\n/msg guest1 b\n".repeat(count));
+            ear.0.borrow_mut().has_stopped = false;
+            hub.writable(reader);
+            settle(&mut hub);
+            let (heard, answers) = (ear.told(), mouth.told());
+            assert_eq!(heard.matches("<guest2> a\n").count(), count, "{slow:?}");
+            let (sent, refused) = (heard.matches("[guest2] b\n").count(), "is not reading");
+            assert_eq!(answers.matches("[-> guest1] b\n").count(), sent);
+            assert_eq!(answers.matches(refused).count(), count - sent);
         }
     }
 }

@@ -258,10 +258,11 @@ impl Server {
             stops |= signal != SIGHUP;
         }
         if reopens {
+            let now = self.now();
             match &mut self.transcript {
                 Some(transcript) => {
                     log::info!("a hangup signal: opening the transcript anew");
-                    transcript.reopen();
+                    transcript.reopen(now);
                 }
                 None => log::info!("a hangup signal: there is no transcript to open anew"),
             }

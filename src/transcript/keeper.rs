@@ -105,10 +105,10 @@ impl<T: Target> Keeper<T> {
             return;
         }
         match self.settle(now) {
-            Ok(()) => {
+            Ok(moved) => {
                 let (taken, error) = self.put(lines);
                 self.rest.extend_from_slice(&lines[taken..]);
-                self.rate(taken > 0, error, now);
+                self.rate(moved || taken > 0, error, now);
             }
             Err((moved, error)) => {
                 if self.rest.len() + lines.len() <= limits::TRANSCRIPT && may_wait(&error) {
@@ -129,7 +129,7 @@ impl<T: Target> Keeper<T> {
             return;
         }
         match self.settle(now) {
-            Ok(()) => self.rate(true, None, now),
+            Ok(moved) => self.rate(moved, None, now),
             Err((moved, error)) => self.rate(moved, Some(error), now),
         }
         self.check_invariants();
@@ -144,13 +144,13 @@ impl<T: Target> Keeper<T> {
     }
 
     /// Opens the target anew at once, or as soon as that is possible.
-    pub fn reopen(&mut self) {
+    pub fn reopen(&mut self, now: Millis) {
         if matches!(self.state, State::Failed { .. }) {
             self.state = State::Failed { again: 0 };
         }
         self.renew_at = Some(0);
         // A fault is said by `renew`, if the old one is still open, or else with the next lines.
-        let _ = self.prepare(0);
+        let _ = self.prepare(now);
         self.check_invariants();
     }
 
@@ -211,8 +211,8 @@ impl<T: Target> Keeper<T> {
         self.behind_torn = torn && !self.torn;
     }
 
-    /// Writes what goes before any further line. With the error comes whether a byte was taken.
-    fn settle(&mut self, now: Millis) -> Result<(), (bool, io::Error)> {
+    /// Writes what goes before any further line. Gives, with an error too, whether a byte was taken.
+    fn settle(&mut self, now: Millis) -> Result<bool, (bool, io::Error)> {
         self.prepare(now).map_err(|error| (false, error))?;
         let mut moved = false;
         if self.behind_torn {
@@ -234,11 +234,12 @@ impl<T: Target> Keeper<T> {
             let (taken, error) = self.put(&rest);
             rest.drain(..taken);
             self.rest = rest;
+            moved |= taken > 0;
             if let Some(error) = error {
-                return Err((moved || taken > 0, error));
+                return Err((moved, error));
             }
         }
-        Ok(())
+        Ok(moved)
     }
 
     /// Writes as much of `bytes` as the target takes now, how much that is, and what stopped it.

@@ -68,8 +68,8 @@ impl Transcript {
     }
 
     /// Goes on in the file that bears the name now, for log rotation.
-    pub fn reopen(&mut self) {
-        self.keeper.reopen();
+    pub fn reopen(&mut self, now: Millis) {
+        self.keeper.reopen(now);
     }
 
     /// Ends it, and says what was not kept.

@@ -12,7 +12,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// What people say in a room is for those in it, not for everybody on the machine.
-const MODE: u32 = 0o640;
+const MODE: Mode = Mode::RUSR.union(Mode::WUSR).union(Mode::RGRP);
 
 /// Where the lines go.
 pub enum Place {
@@ -99,8 +99,7 @@ impl Named {
         // Not to wait for a pipe's reader, neither here nor later.
         let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NONBLOCK;
         let flags = flags | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let mode = Mode::from_raw_mode(MODE);
-        let file = rustix::io::retry_on_intr(|| rustix::fs::open(&self.path, flags, mode))?;
+        let file = rustix::io::retry_on_intr(|| rustix::fs::open(&self.path, flags, MODE))?;
         let file = File::from(file);
         let metadata = file.metadata()?;
         let opened = Opened {

@@ -273,11 +273,11 @@ fn rotation_goes_on_in_the_file_that_bears_the_name() {
     let (path, old) = (folder.path("t"), folder.path("t.1"));
     let mut transcript = open(&path);
     append(&mut transcript, &["one"], 0);
-    transcript.reopen();
+    transcript.reopen(0);
     append(&mut transcript, &["two"], 0);
     fs::rename(&path, &old).expect("renamed");
     append(&mut transcript, &["three"], 0);
-    transcript.reopen();
+    transcript.reopen(0);
     assert!(path.exists(), "made at once");
     append(&mut transcript, &["four"], 0);
     assert_eq!(text(&old), "one\ntwo\nthree\n");
@@ -298,7 +298,7 @@ fn a_rotation_that_fails_stays_with_the_old_file_and_is_tried_again() {
     let mut transcript = open(&path);
     let away = folder.path("away");
     fs::rename(&inner, &away).expect("renamed");
-    transcript.reopen();
+    transcript.reopen(0);
     append(&mut transcript, &["one"], 5_000);
     fs::create_dir(&inner).expect("a folder");
     append(&mut transcript, &["two"], 5_999);
@@ -323,9 +323,9 @@ fn a_hangup_ends_the_pause_after_a_fault() {
     fs::create_dir(&path).expect("in its place");
     append(&mut transcript, &["one"], 0);
     assert_eq!(said().len(), 1);
-    transcript.reopen();
+    transcript.reopen(0);
     fs::remove_dir(&path).expect("removed");
-    transcript.reopen();
+    transcript.reopen(0);
     assert!(path.exists());
     assert_eq!(said(), [""; 0], "works only once a line is in it");
     append(&mut transcript, &["two"], 1);
@@ -481,7 +481,7 @@ fn a_line_torn_by_a_full_disk_does_not_reach_into_the_next_file() {
             assert_eq!(text(&path).len(), 250);
             if is_renamed {
                 fs::rename(&path, path.with_extension("1")).expect("renamed");
-                transcript.reopen();
+                transcript.reopen(0);
             } else {
                 File::create(&path).expect("truncated");
             }
@@ -751,7 +751,7 @@ fn whatever_fails_lines_are_whole_in_order_and_counted() {
             next += count;
             now += keeper.target().below(700);
             if keeper.target().one_in(10) {
-                keeper.reopen();
+                keeper.reopen(0);
             }
             keeper.retry(now);
         }
@@ -778,4 +778,43 @@ fn whatever_fails_lines_are_whole_in_order_and_counted() {
         }
         assert_eq!(kept.len() as u64 + lost, next, "seed {seed}");
     }
+}
+
+/// Takes so many bytes, and then nothing more.
+struct Tight(usize);
+
+impl Target for Tight {
+    fn ready(&mut self) -> io::Result<Option<Opened>> {
+        Ok(None)
+    }
+
+    fn renew(&mut self) -> io::Result<Option<Opened>> {
+        Ok(None)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = bytes.len().min(self.0);
+        self.0 -= n;
+        match n {
+            0 => Err(io::ErrorKind::WouldBlock.into()),
+            n => Ok(n),
+        }
+    }
+
+    fn close(&mut self) {}
+}
+
+#[test]
+fn a_reader_that_took_something_just_now_has_not_stopped() {
+    listen();
+    let mut keeper = Keeper::new("t".into(), Tight(0)).expect("open");
+    keeper.append(b"one\n", 1, 0);
+    *keeper.target() = Tight(4);
+    // The rest of the first, and nothing of the second.
+    let at = limits::TRANSCRIPT_PATIENCE - 1;
+    keeper.append(b"two\n", 1, at);
+    keeper.retry(at + limits::TRANSCRIPT_PAUSE);
+    assert_eq!(said(), [""; 0]);
+    keeper.retry(at + limits::TRANSCRIPT_PATIENCE);
+    assert_eq!(said().len(), 1, "now it has");
 }
