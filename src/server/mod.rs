@@ -168,13 +168,14 @@ impl Server {
                     }
                 }
             }
-            // Let them in, read lines, let the rules decide, write what is new.
+            // Read lines, let the rules decide, write what is new.
             let now = self.now();
             let (unix, offset) = self.clock.unix_and_offset();
             self.hub.set_wall(Wall { unix, offset });
-            self.accept(now);
             self.hub.turn(now);
             self.record(now);
+            // Let others in, now that those who left have made room.
+            self.accept(now);
             let has_moved = self.release.has_moved(self.hub.tables());
             if self.release.is_due(self.hub.memory(), self.hub.peak(), now) || has_moved {
                 system::release_memory();

@@ -35,6 +35,28 @@ fn whoever_is_one_too_many_is_told_so_and_a_place_is_free_again() {
 }
 
 #[test]
+fn whoever_has_left_makes_room_for_whoever_comes_after() {
+    let folder = Folder::new();
+    for server in [
+        Server::start(&["--max-clients", "1"]),
+        Server::start_unix(&folder, &["--max-clients", "1"]),
+    ] {
+        let mut goes = Some(server.join());
+        for _ in 0..10 {
+            let mut comes = None;
+            // Both are news to the server at the same time.
+            server.while_paused(|| {
+                drop(goes.take());
+                comes = Some(server.connect());
+            });
+            let mut comes = comes.expect("connected");
+            comes.expect_line(WELCOME);
+            goes = Some(comes);
+        }
+    }
+}
+
+#[test]
 fn whoever_speaks_before_being_refused_still_reads_why() {
     let folder = Folder::new();
     for server in [
