@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 /// So many lines are told apart.
-pub const MOST: usize = 1024;
+const MOST: usize = 1024;
 
 /// What was handed over on one connection.
 #[derive(Debug, Default)]

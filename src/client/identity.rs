@@ -72,6 +72,8 @@ pub struct Identity {
     is_outside: bool,
     /// It has said why.
     is_refused: bool,
+    /// It has said that it stops: what it has not read yet, it never will.
+    is_closing: bool,
     /// The name that was asked for last, until there is an answer.
     asked: Option<String>,
     /// The room was asked for, and there is no answer.
@@ -119,6 +121,7 @@ impl Identity {
             entering: None,
             is_outside: true,
             is_refused: false,
+            is_closing: false,
             asked: None,
             is_joining: false,
             rejoin_at: None,
@@ -135,13 +138,16 @@ impl Identity {
         self.entering.is_none()
     }
 
-    /// Why the server has heard nothing of what was said on this connection, if that is so.
+    /// Why the server has heard nothing of what was said on this connection, or not all, if that is so.
     pub fn why_unheard(&self) -> Option<&'static str> {
-        match self.door {
-            Door::Locked => Some("the server has a password; say it with: --password-file FILE"),
-            _ => self
-                .is_refused
-                .then_some("the server had no place for one more"),
+        if self.door == Door::Locked {
+            Some("nothing was heard: the server has a password; say it with: --password-file FILE")
+        } else if self.is_refused {
+            Some("nothing was heard: the server had no place for one more")
+        } else if self.is_closing {
+            Some("the last lines may not have been heard: the server was closing")
+        } else {
+            None
         }
     }
 
@@ -162,6 +168,7 @@ impl Identity {
     pub fn connected(&mut self, now: Instant, actions: &mut Vec<Action>) {
         self.door = Door::Open;
         (self.is_outside, self.is_refused) = (true, false);
+        self.is_closing = false;
         if let Some(password) = &self.password {
             actions.push(Action::Send(format!("/pass {password}")));
             self.door = Door::Knocked;
@@ -181,6 +188,7 @@ impl Identity {
             .strip_prefix(STARS.as_bytes())
             .map(|notice| clean::clean(notice, &mut scratch));
         let heard = notice.and_then(heard::read);
+        self.is_closing |= heard == Some(Heard::Closing);
         self.is_outside &= notice.is_some() && matches!(heard, None | Some(Heard::NoPlace));
         self.is_refused = self.is_outside && heard.is_some();
         match self.door {

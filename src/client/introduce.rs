@@ -40,7 +40,7 @@ impl Session<'_> {
         });
     }
 
-    /// Why the server has heard nothing of what came on standard input, if that is so.
+    /// Why the server has heard nothing of what came on standard input, or not all, if that is so.
     pub(super) fn why_unheard(&self) -> Option<&'static str> {
         self.introduction.as_ref()?.identity.why_unheard()
     }
@@ -106,8 +106,8 @@ impl Session<'_> {
     fn give_up(&mut self, news: String) -> String {
         match self.outgoing.give_up() {
             0 => news,
-            1 => format!("{news}, and the line that you typed was not sent"),
-            n => format!("{news}, and the {n} lines that you typed were not sent"),
+            1 => format!("the line that you typed was not sent: {news}"),
+            n => format!("the {n} lines that you typed were not sent: {news}"),
         }
     }
 

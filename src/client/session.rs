@@ -168,9 +168,13 @@ impl<'a> Session<'a> {
 
     /// The user wants to stop: prints what is there as far as that needs no waiting.
     pub fn stop(&mut self) {
+        let unsent = words::unsent(self.outgoing.give_up());
+        let is_incomplete = unsent.is_some() && !self.has_person;
         if self.has_person && terminal::is_anothers() {
             // A word more on it would come in between what the user does there.
             (self.console, self.output) = (None, None);
+        } else if let Some(unsent) = unsent {
+            self.say(&unsent);
         }
         self.print_rest();
         let has_console = self.console.is_some();
@@ -179,7 +183,7 @@ impl<'a> Session<'a> {
         if has_console {
             self.print_last();
         }
-        self.exit = Some(0);
+        self.exit = Some(u8::from(is_incomplete));
     }
 
     /// Does what can be done now. Top to bottom, one turn.
@@ -278,16 +282,18 @@ impl<'a> Session<'a> {
     fn lost(&mut self, error: Option<&io::Error>, now: Instant) {
         let Link::Up(up) = &self.link else { return };
         let (half_closed, stable) = (up.is_half_closed(), up.age(now) >= STABLE);
+        let unheard = words::perhaps_unheard(self.outgoing.lines_in_last(up.unconfirmed()));
         if let Some(output) = &mut self.output {
             let out = above(&mut self.console, output);
             self.printer.end(time(&mut self.clock), out);
         }
         if self.outgoing.said_quit() || (half_closed && error.is_none()) {
             // To a script that has a meaning; a person has seen it.
-            let why = self.why_unheard().filter(|_| !self.has_person);
-            if let Some(why) = why {
+            let why = self.why_unheard().map(str::to_owned).or(unheard);
+            let why = why.filter(|_| !self.has_person);
+            if let Some(why) = &why {
                 self.print();
-                self.say(&format!("nothing was said: {why}"));
+                self.say(why);
             }
             return self.finish(if why.is_some() { 1 } else { 0 });
         }
@@ -296,7 +302,6 @@ impl<'a> Session<'a> {
             self.config.address,
             words::why_lost(error)
         );
-        let unheard = words::perhaps_unheard(self.outgoing.lines_in_last(up.unconfirmed()));
         let again = self.config.reconnect && !half_closed;
         if let Some(output) = self.output.as_mut().filter(|_| again) {
             self.printer.separate(above(&mut self.console, output));
@@ -375,11 +380,10 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Whether the user leaves with `line` without more ado: there is nobody to say it to, and nothing else to be said.
-    /// On a bus it is a line like any other.
+    /// Whether the user leaves with `line` without more ado: there is nobody to say it to. On a bus it is a line like
+    /// any other.
     pub(super) fn leaves_at_once(&self, line: &[u8]) -> bool {
-        let is_alone = !self.is_connected() && !self.outgoing.has_more();
-        is_alone && !self.config.bare && leaves(line)
+        !self.is_connected() && !self.config.bare && leaves(line)
     }
 
     pub(super) fn end_input(&mut self) {

@@ -4,7 +4,6 @@
 //! line, not the chat.
 
 use super::dial::DialError;
-use super::handed;
 use super::ready;
 use crate::address::{Address, DEFAULT_HOST, DEFAULT_PORT};
 use crate::system::in_words;
@@ -41,13 +40,20 @@ pub fn why_lost(error: Option<&io::Error>) -> String {
 pub fn perhaps_unheard(lines: usize) -> Option<String> {
     match lines {
         0 => None,
-        1 => Some("the last line that you sent may not have arrived".into()),
-        handed::MOST.. => Some(format!(
+        // Of those that have arrived, too, the server may not have read the last.
+        1 => Some("the last line that you sent, or more, may not have arrived".into()),
+        _ => Some(format!(
             "the last {lines} lines that you sent, or more, may not have arrived"
         )),
-        _ => Some(format!(
-            "the last {lines} lines that you sent may not have arrived"
-        )),
+    }
+}
+
+/// That so many lines were not sent, if there are any.
+pub fn unsent(lines: usize) -> Option<String> {
+    match lines {
+        0 => None,
+        1 => Some("the last line was not sent".into()),
+        _ => Some(format!("the last {lines} lines were not sent")),
     }
 }
 

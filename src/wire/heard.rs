@@ -39,6 +39,8 @@ pub enum Heard<'a> {
     Opened,
     /// The server is full, or has enough of one's address.
     NoPlace,
+    /// The server stops.
+    Closing,
     /// One is sent away, and to come back at once would be no answer.
     ThrownOut,
     /// Nobody is called so any more, as far as the room can tell.
@@ -70,6 +72,7 @@ pub fn read(notice: &str) -> Option<Heard<'_>> {
     match notice {
         "that is not the password" => return Some(Heard::WrongPassword),
         "you are banned here" => return Some(Heard::ThrownOut),
+        "the server is closing" => return Some(Heard::Closing),
         "this server has a password; say it with: /pass PASSWORD" => {
             return Some(Heard::PasswordNeeded);
         }
@@ -193,6 +196,7 @@ mod tests {
                 "ThrownOut",
             ),
             (Notice::YouAreBanned, "ThrownOut"),
+            (Notice::Closing, "Closing"),
             // These are about something else.
             (Notice::NoPassword, ""),
             (Notice::NoRoom(room), ""),

@@ -208,6 +208,21 @@ fn what_was_sent_and_not_confirmed_is_told_of() {
 }
 
 #[test]
+fn a_signal_tells_what_was_not_sent() {
+    let server = Server::new();
+    let mut client = Client::piped(&server.address(), &[]);
+    drop(server.accept());
+    client.says("lost");
+    drop(server);
+    client.type_in("one\ntwo\n");
+    client.says("connection refused; trying again in");
+    client.says("connection refused; trying again in");
+    client.signal(Signal::TERM);
+    client.says("the last 2 lines were not sent");
+    assert_eq!(client.exit().0, Some(1));
+}
+
+#[test]
 fn it_keeps_trying_while_nobody_is_there() {
     let folder = std::env::temp_dir().join(format!("snug-client-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");

@@ -99,13 +99,31 @@ fn a_pipe_that_was_not_heard_ends_with_1() {
             let (code, printed, said) = pipe(server, &[], text);
             assert_eq!(
                 (code, said),
-                (Some(1), vec![format!("snug: nothing was said: {why}")])
+                (Some(1), vec![format!("snug: nothing was heard: {why}")])
             );
             assert!(printed.starts_with("*** "), "{printed}");
         }
     }
     let (code, _, said) = pipe(&closed, &[], "/pass open sesame\nhello\n");
     assert_eq!((code, said), (Some(0), vec![]));
+}
+
+#[test]
+fn a_pipe_that_was_not_heard_to_the_end_ends_with_1() {
+    let server = Server::start(&["--rate", "1", "--burst", "1"]);
+    let mut alice = server.join();
+    let mut client = Client::piped(&place(&server), &[]);
+    client.type_in("one\ntwo\nthree\n");
+    client.end_input();
+    // The others wait in the kernel until they may be said.
+    alice.line();
+    let line = alice.line();
+    assert!(line.ends_with("> one"), "{line}");
+    server.signal(Signal::TERM);
+    let (code, said) = client.exit_by_itself();
+    assert_eq!(code, Some(1));
+    let why = "snug: the last lines may not have been heard: the server was closing";
+    assert_eq!(said, [why]);
 }
 
 #[test]
@@ -336,8 +354,8 @@ fn what_was_typed_for_a_room_is_not_said_elsewhere_once_it_is_closed() {
     assert_eq!(rest_of(&mut peer), "");
     let (code, said) = client.exit_by_itself();
     assert_eq!(code, Some(1));
-    let last = "snug: the server does not let you into tea any more: that is not the key; you are in \
-                #lobby, and the 2 lines that you typed were not sent";
+    let last = "snug: the 2 lines that you typed were not sent: the server does not let you into tea any \
+                more: that is not the key; you are in #lobby";
     assert_eq!(said.last().map(String::as_str), Some(last));
 }
 
