@@ -58,7 +58,7 @@ pub const MIN_CHUNK: usize = 512;
 /// Slices that one `writev` takes.
 pub const SLICES: usize = 16;
 /// Segments that the queue of a reader may hold that takes nothing just now: a client that talks but never reads adds
-/// one with each line. Past that its oldest ranges are given up as if the backlog had lost them.
+/// one with each line. Past that all its lines count as missed; what is for it alone stays.
 pub const SEGMENTS: usize = 1000;
 /// A reader that took nothing for so long has stopped: nobody waits for it, unless by `--slow wait`.
 pub const STALL: Millis = 100;

@@ -11,10 +11,10 @@
 
 use crate::clock::LocalClock;
 use crate::sink::{Descriptor, Sink};
+use crate::system::PIPE_BUF;
 use crate::wire::clean;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use rustix::fs::fstat;
-use rustix::pipe::PIPE_BUF;
 use simple_logger::SimpleLogger;
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal};

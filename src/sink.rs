@@ -4,9 +4,9 @@
 //! standard error) without ever waiting. Never keeps a byte, retries, or sets a flag on what is
 //! shared: who writes decides what becomes of what was not taken.
 
+use crate::system::PIPE_BUF;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, fstat};
-use rustix::pipe::PIPE_BUF;
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, OwnedFd};
 

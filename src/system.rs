@@ -1,7 +1,8 @@
 //! What the operating system is asked for that std and the socket crates have no word for.
 //!
 //! Owns the file limits, and the only `unsafe` of the crate: one socket option too new for any safe
-//! wrapper, one question about a socket and two words about memory that have none, to the allocator and to the kernel.
+//! wrapper, one question about a socket, one about a signal, and two words about memory that have none, to the allocator
+//! and to the kernel.
 //! Knows nothing of chat, lines or listeners.
 #![allow(unsafe_code)]
 
@@ -17,6 +18,33 @@ const PORTABLE_FILES: u64 = 10_240;
 /// From `linux/tcp.h`; not in libc yet.
 #[cfg(target_os = "linux")]
 const TCP_RTO_MAX_MS: libc::c_int = 44;
+
+/// What a pipe takes whole or not at all, in bytes (POSIX, `PIPE_BUF`); where that is not known, the least that it may be.
+#[cfg(not(any(target_os = "illumos", target_os = "solaris")))]
+pub use rustix::pipe::PIPE_BUF;
+#[cfg(any(target_os = "illumos", target_os = "solaris"))]
+pub const PIPE_BUF: usize = 512;
+
+/// Whether whoever started the process has it ignore this signal, as a shell does for what it runs behind a script's
+/// back. `false` where that cannot be told.
+pub fn is_ignored(signal: i32) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+        // SAFETY: without a new action, the call only writes the present one, to where there is room for it; all zeros
+        // are an action, too.
+        let action = unsafe {
+            libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr());
+            action.assume_init()
+        };
+        action.sa_sigaction == libc::SIG_IGN
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        _ = signal;
+        false
+    }
+}
 
 /// Raises the soft limit of open files to the hard one. The limit that is now in force.
 pub fn raise_file_limit() -> u64 {

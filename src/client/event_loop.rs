@@ -5,6 +5,7 @@
 
 use super::session::{Next, Session};
 use super::{Config, words};
+use crate::system;
 use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token};
@@ -105,7 +106,10 @@ fn watch_signals(registry: &Registry, session: &Session<'_>) -> io::Result<Signa
         true => &[SIGINT, SIGTERM, SIGHUP, SIGQUIT],
         false => &[SIGINT, SIGTERM],
     };
-    for &signal in ends {
+    // What was not to be heard of stays so.
+    let heeded = |signal: &&i32| !system::is_ignored(**signal);
+    let ends: Vec<i32> = ends.iter().filter(heeded).copied().collect();
+    for &signal in &ends {
         // In this order: the first signal finds the flag unset, and sets it.
         signal_hook::flag::register_conditional_default(signal, Arc::clone(&at_once))?;
         if !session.has_person() {

@@ -6,9 +6,9 @@
 
 use super::fifo::Fifo;
 use super::ready;
+use crate::system::PIPE_BUF;
 use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 use rustix::io::Errno;
-use rustix::pipe::PIPE_BUF;
 use rustix::termios::ttyname;
 use std::io::{self, IsTerminal, Stdout};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

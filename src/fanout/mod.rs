@@ -520,7 +520,7 @@ impl Fanout {
         if queue.is_full() && reader.blocked.is_some() {
             self.give_up_ranges(id);
         }
-        // The hub may ask for a hold; the next flush sees to that.
+        // A queue so crowded may have its room held: `settle` sees to that.
         self.touch(feed_id);
     }
 

@@ -120,7 +120,7 @@ impl fmt::Display for BindError {
             ),
             Reason::LowPort => write!(
                 f,
-                "{address} needs root, as every port below 1024; \
+                "{address} needs root or CAP_NET_BIND_SERVICE, as ports below 1024 do; \
                  choose a higher one with --listen HOST:PORT"
             ),
             Reason::ServerRunning => write!(
@@ -165,7 +165,7 @@ mod tests {
             (
                 "127.0.0.1:80",
                 Errno::ACCESS,
-                "127.0.0.1:80 needs root, as every port below 1024; \
+                "127.0.0.1:80 needs root or CAP_NET_BIND_SERVICE, as ports below 1024 do; \
                  choose a higher one with --listen HOST:PORT",
             ),
             (

@@ -34,13 +34,19 @@ fn lines(locals: &[Local], outside: impl Fn(IpAddr) -> Option<IpAddr>) -> Vec<St
         });
     }
     if locals.iter().all(is_private) {
-        let port = locals.iter().find_map(|local| match local {
-            Local::Tcp(address) => Some(address.port()),
+        let first = locals.iter().find_map(|local| match local {
+            Local::Tcp(address) => Some(*address),
             Local::Unix(_) => None,
         });
-        let port = port.unwrap_or(DEFAULT_PORT);
+        let all = match first {
+            Some(SocketAddr::V6(address)) => format!("[::]:{}", address.port()),
+            first => format!(
+                "0.0.0.0:{}",
+                first.map_or(DEFAULT_PORT, |first| first.port())
+            ),
+        };
         lines.push(format!(
-            "only this machine can reach it; to let others in: --listen 0.0.0.0:{port}"
+            "only this machine can reach it; to let others in: --listen {all}"
         ));
     }
     lines
@@ -157,7 +163,7 @@ mod tests {
                 "join with: snug connect unix:/run/snug.sock, or: nc -U /run/snug.sock",
                 "listening on [::1]:7",
                 "join with: snug connect [::1]:7, or: nc ::1 7",
-                "only this machine can reach it; to let others in: --listen 0.0.0.0:7",
+                "only this machine can reach it; to let others in: --listen [::]:7",
             ],
         );
         check(

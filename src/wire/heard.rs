@@ -1,7 +1,7 @@
 //! What a client understands of the server's own lines (`*** …`): who one is, where, and what was refused; and of those
 //! that go to the server: what opens a door, or leaves.
 //!
-//! The counterpart of [`plain`](super::plain), for those few that a client acts on. It repeats the words of
+//! The counterpart of [`plain`], for those few that a client acts on. It repeats the words of
 //! notices, and a test renders each there and reads it here. None can be forged: what people say never
 //! begins with the stars, and what begins a notice with their name goes on with words that are not theirs.
 

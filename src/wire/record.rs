@@ -18,7 +18,7 @@ const TIMES: RangeInclusive<i64> = -62_135_510_400..=253_370_678_400;
 /// Seconds by which a local time may be ahead of UTC, for the form's two digits of hours.
 const OFFSETS: RangeInclusive<i32> = -86_340..=86_340;
 /// Ends a line that a crash cut short: the control by which ASCII cancels what stands before it. No line that
-/// [`format`] makes has a control in it, so whatever ends in it is none.
+/// [`format()`] makes has a control in it, so whatever ends in it is none.
 pub const TORN_END: &[u8] = b"\x18\n";
 /// `2026-11-22T14:03:07+01:00`
 const STAMP: usize = 25;
@@ -56,7 +56,7 @@ pub fn format(out: &mut Vec<u8>, entry: Entry<'_>) {
     }
 }
 
-/// What [`format`] made of an entry, without its newline. `None` if the line is nothing that it makes:
+/// What [`format()`] made of an entry, without its newline. `None` if the line is nothing that it makes:
 /// broken, not UTF-8, or with a control in it.
 pub fn parse(line: &[u8]) -> Option<Entry<'_>> {
     let line = str::from_utf8(line).ok()?;

@@ -4,9 +4,9 @@ pub mod harness;
 
 use harness::{Client, Server, Terminal, expect_bytes, read, rest_of, snug, wait_for};
 use rustix::fs::{OFlags, fcntl_getfl};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
@@ -220,6 +220,30 @@ fn a_signal_tells_what_was_not_sent() {
     client.signal(Signal::TERM);
     client.says("the last 2 lines were not sent");
     assert_eq!(client.exit().0, Some(1));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_interrupt_that_was_to_be_ignored_is_ignored() {
+    let server = Server::new();
+    // As a shell starts what a script has in the background.
+    let mut client = Command::new("sh")
+        .args(["-c", "trap '' INT; exec \"$0\" connect -R \"$1\""])
+        .args([env!("CARGO_BIN_EXE_snug"), &server.address()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a shell");
+    let mut peer = server.accept();
+    let pid = Pid::from_child(&client);
+    kill_process(pid, Signal::INT).expect("it runs");
+    peer.write_all(b"still there\n").expect("it reads");
+    let mut line = [0; 12];
+    let stdout = client.stdout.as_mut().expect("a pipe");
+    stdout.read_exact(&mut line).expect("it prints");
+    assert_eq!(line, *b"still there\n");
+    kill_process(pid, Signal::TERM).expect("it runs");
+    assert_eq!(client.wait().expect("a child").code(), Some(0));
 }
 
 #[test]

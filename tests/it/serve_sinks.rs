@@ -2,7 +2,7 @@
 //! server serves on, and each line is kept, or counted where it is said that they are not.
 
 use crate::harness::{Client, Folder, PATIENCE, Server, snug, until};
-use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
+use rustix::process::Signal;
 use std::fs::{self, File};
 use std::io::{PipeReader, Read, pipe};
 use std::path::Path;
@@ -111,6 +111,7 @@ fn numbers(text: &str) -> Vec<usize> {
 /// Lets no file of that process grow beyond so many bytes: its disk is full. `None`: there is room again.
 #[cfg(target_os = "linux")]
 fn limit_files(pid: u32, bytes: Option<u64>) {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
     let limit = Rlimit {
         current: bytes,

@@ -4,7 +4,7 @@
 //! terminal: bytes in, [`Action`]s and bytes to write out. Never does I/O, and never looks at a clock.
 //!
 //! - [`keys`]: bytes to keys
-//! - [`line`], [`history`], [`complete`]: the text, and where it may come from
+//! - [`mod@line`], [`history`], [`complete`]: the text, and where it may come from
 //! - [`paste`]: several lines at once
 //! - [`view`]: the row on the screen
 //!
