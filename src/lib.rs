@@ -52,7 +52,7 @@
 //! - No more is read than can be dealt with: what must wait stays in the kernel, and its sender is told so by TCP.
 //! - Nothing grows without a limit; the limits stand in [`limits`] or have an option.
 //! - Nobody but the two event loops knows of mio, and nobody but they looks at a clock, but to say the time to people,
-//!   or where the client has to wait in between: for a terminal, for a name to be looked up.
+//!   or where the client has to wait in between for a terminal.
 #![deny(unsafe_code)]
 // The map of a module names its private parts, too: it is for those who read the source.
 #![allow(rustdoc::private_intra_doc_links)]

@@ -69,14 +69,6 @@ impl Session<'_> {
         }
     }
 
-    /// The terminal is as it was while `meanwhile` runs.
-    pub(super) fn step_aside<T>(&mut self, meanwhile: impl FnOnce(&mut Self) -> T) -> T {
-        self.leave_console();
-        let result = meanwhile(self);
-        self.return_to_console();
-        result
-    }
-
     fn leave_console(&mut self) {
         if let (Some(console), Some(output)) = (&mut self.console, &mut self.output) {
             console.editor.hide(output.back());

@@ -1,14 +1,16 @@
 //! Making a connection: each address of a name in turn, without waiting for any.
 //!
-//! Owns the socket until it is connected, and how connected sockets are set up. Never waits but for
-//! one thing: looking a name up is the standard library's, and it blocks (a literal address does not).
+//! Owns the socket until it is connected, and how connected sockets are set up. Never waits: to look a name up is
+//! the standard library's, which does, and so has a thread of its own meanwhile.
 
 use crate::address::Address;
 use rustix::io::Errno;
 use socket2::{SockAddr, Socket, TcpKeepalive, Type};
-use std::io;
+use std::io::{self, Read as _};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use std::vec::IntoIter;
 
@@ -62,13 +64,55 @@ pub enum DialError {
     Failed(io::Error),
 }
 
+/// A name that is being looked up.
+pub struct LookUp {
+    answer: JoinHandle<Found>,
+    /// Its other end is closed as soon as there is an answer.
+    bell: Stream,
+}
+
+/// What an address stands for, to be tried in this order. Never empty.
+pub type Found = Result<Vec<SockAddr>, DialError>;
+
+impl LookUp {
+    /// Begins to look up what `address` stands for.
+    pub fn begin(address: &Address) -> io::Result<Self> {
+        let (bell, rope) = UnixStream::pair()?;
+        bell.set_nonblocking(true)?;
+        let address = address.clone();
+        let answer = thread::Builder::new().spawn(move || {
+            let found = look_up(&address);
+            drop(rope);
+            found
+        })?;
+        let bell = Stream {
+            socket: bell.into(),
+            watched: false,
+        };
+        Ok(Self { answer, bell })
+    }
+
+    /// What it stands for, if that is known: [`Self::stream`] tells when to ask.
+    pub fn check(self) -> Result<Found, Self> {
+        match (&self.bell.socket).read(&mut [0]) {
+            // The thread is about to end, or has.
+            Ok(0) => Ok(self.answer.join().unwrap_or_else(|_| Ok(Vec::new()))),
+            _ => Err(self),
+        }
+    }
+
+    pub fn stream(&mut self) -> &mut Stream {
+        &mut self.bell
+    }
+}
+
 /// Whether [`look_up`] may have to wait.
 pub fn may_wait(address: &Address) -> bool {
     matches!(address, Address::Tcp { host, .. } if host.parse::<IpAddr>().is_err())
 }
 
-/// What `address` stands for, to be tried in this order. Never empty.
-pub fn look_up(address: &Address) -> Result<Vec<SockAddr>, DialError> {
+/// What `address` stands for.
+pub fn look_up(address: &Address) -> Found {
     match address {
         Address::Unix(path) => match SockAddr::unix(path) {
             Ok(found) => Ok(vec![found]),
@@ -81,9 +125,12 @@ pub fn look_up(address: &Address) -> Result<Vec<SockAddr>, DialError> {
     }
 }
 
-/// Starts to connect to one of these. Apart from [`look_up`], after which it is later than it was.
-pub fn dial(candidates: Vec<SockAddr>, now: Instant) -> Progress {
-    next(candidates.into_iter(), now, Errno::ADDRNOTAVAIL.into())
+/// Starts to connect to one of these.
+pub fn dial(found: Found, now: Instant) -> Progress {
+    match found {
+        Ok(found) => next(found.into_iter(), now, Errno::ADDRNOTAVAIL.into()),
+        Err(error) => Progress::Failed(error),
+    }
 }
 
 impl Dial {
@@ -185,6 +232,28 @@ fn tcp_address(address: io::Result<SockAddr>) -> Option<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_looked_up_meanwhile() {
+        let address = Address::connect("localhost:7").expect("an address");
+        assert!(may_wait(&address));
+        let mut look_up = LookUp::begin(&address).expect("a thread");
+        let found = loop {
+            match look_up.check() {
+                Ok(found) => break found.expect("addresses"),
+                Err(not_yet) => look_up = not_yet,
+            }
+            thread::sleep(Duration::from_millis(1));
+        };
+        let addresses: Vec<_> = found.iter().filter_map(SockAddr::as_socket).collect();
+        assert!(
+            addresses
+                .iter()
+                .all(|at| at.ip().is_loopback() && at.port() == 7)
+        );
+        assert_eq!(addresses.len(), found.len());
+        assert!(!found.is_empty());
+    }
 
     /// A socket that is connected to itself, as a client can be that tries a port without a server.
     #[cfg(target_os = "linux")]

@@ -13,7 +13,6 @@ use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SI
 use signal_hook_mio::v1_0::Signals;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const SIGNALS: Token = Token(0);
@@ -96,11 +95,8 @@ fn tell(session: &mut Session, event: &Event, signals: &mut Signals) {
     }
 }
 
-/// Has signals told to the loop, which is all that they then do. For where it does not come round
-/// because a name is being looked up: there the second SIGINT or SIGTERM ends the process at once; and
-/// with a person at the terminal the first, which must then be as it was.
+/// Has signals told to the loop, which is all that they then do.
 fn watch_signals(registry: &Registry, session: &Session<'_>) -> io::Result<Signals> {
-    let at_once = session.looking_up();
     let ends: &[i32] = match session.has_person() {
         // Those that would end the process with the terminal as it is.
         true => &[SIGINT, SIGTERM, SIGHUP, SIGQUIT],
@@ -108,15 +104,7 @@ fn watch_signals(registry: &Registry, session: &Session<'_>) -> io::Result<Signa
     };
     // What was not to be heard of stays so.
     let heeded = |signal: &&i32| !system::is_ignored(**signal);
-    let ends: Vec<i32> = ends.iter().filter(heeded).copied().collect();
-    for &signal in &ends {
-        // In this order: the first signal finds the flag unset, and sets it.
-        signal_hook::flag::register_conditional_default(signal, Arc::clone(&at_once))?;
-        if !session.has_person() {
-            signal_hook::flag::register(signal, Arc::clone(&at_once))?;
-        }
-    }
-    let mut signals = Signals::new(ends)?;
+    let mut signals = Signals::new(ends.iter().filter(heeded))?;
     if session.has_person() {
         for signal in [SIGTSTP, SIGCONT, SIGWINCH] {
             signals.add_signal(signal)?;

@@ -3,7 +3,7 @@
 //! Owns the socket and what is known of it. Never waits, never prints, and does not decide what
 //! follows from a loss: that is the session's.
 
-use super::dial::{self, Dial, Stream};
+use super::dial::{self, Dial, LookUp, Stream};
 use super::outbox::Outbox;
 use crate::system;
 use std::io::ErrorKind::{BrokenPipe, Interrupted, WouldBlock};
@@ -22,6 +22,7 @@ pub enum Link {
         until: Instant,
         in_order: bool,
     },
+    LookingUp(LookUp),
     /// `look`: something happened to the socket.
     Dialing {
         dial: Dial,
@@ -67,9 +68,10 @@ pub enum Received {
 }
 
 impl Link {
-    /// The stream that there is, connected or not yet.
+    /// What is to be watched, a connection or what becomes one.
     pub fn stream(&mut self) -> Option<&mut Stream> {
         match self {
+            Link::LookingUp(look_up) => Some(look_up.stream()),
             Link::Dialing { dial, .. } => Some(dial.stream()),
             Link::Up(connection) => Some(&mut connection.stream),
             Link::Down { .. } | Link::Over(_) => None,
@@ -84,6 +86,8 @@ impl Link {
                 connection.readable |= readable;
                 connection.writable |= writable;
             }
+            // It is asked in every turn.
+            Link::LookingUp(_) => {}
             Link::Down { .. } | Link::Over(_) => {}
         }
     }

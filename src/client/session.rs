@@ -9,7 +9,7 @@ use super::Config;
 use super::backoff::Backoff;
 use super::clock::Clock;
 use super::console::{Console, above};
-use super::dial::{self, DialError, Progress, Stream};
+use super::dial::{self, DialError, LookUp, Progress, Stream};
 use super::input::{Input, Read};
 use super::introduce::Introduction;
 use super::link::{Connection, Link, Received};
@@ -19,13 +19,10 @@ use super::output::Output;
 use super::printer::{Look, Printer};
 use super::terminal;
 use super::words::{self, say};
-use socket2::SockAddr;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, ErrorKind, IsTerminal};
 use std::os::fd::BorrowedFd;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Bytes of one read, from standard input and from the socket.
@@ -83,8 +80,6 @@ pub struct Session<'a> {
     exit: Option<u8>,
     /// Where reads go first.
     pub(super) chunk: Box<[u8]>,
-    /// Set while a look-up keeps the loop from coming round.
-    looking_up: Arc<AtomicBool>,
 }
 
 impl<'a> Session<'a> {
@@ -122,7 +117,6 @@ impl<'a> Session<'a> {
             failed: false,
             exit: None,
             chunk: vec![0; CHUNK].into(),
-            looking_up: Arc::default(),
         }
     }
 
@@ -135,12 +129,6 @@ impl<'a> Session<'a> {
         self.has_person
     }
 
-    /// Set while the loop is kept from coming round, with the terminal as it was: a signal may then
-    /// end the process at once.
-    pub fn looking_up(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.looking_up)
-    }
-
     /// Standard input, unless it is not read.
     pub fn input(&mut self) -> Option<&mut Input> {
         self.input.as_mut()
@@ -151,7 +139,7 @@ impl<'a> Session<'a> {
         self.output.as_mut()
     }
 
-    /// The socket, once for each new one: it is to be watched from now on.
+    /// The socket, or what stands for it, once for each new one: it is to be watched from now on.
     pub fn new_socket(&mut self) -> Option<BorrowedFd<'_>> {
         self.link.stream().and_then(Stream::watch_once)
     }
@@ -201,9 +189,9 @@ impl<'a> Session<'a> {
         self.next()
     }
 
-    /// Ends pauses that are over, and looks how a connection in the making comes along. Gives the time after it: to look
-    /// a name up takes some, and so does a stop in the background.
-    fn connect(&mut self, mut now: Instant) -> Instant {
+    /// Ends pauses that are over, and looks how a connection in the making comes along. Gives the time after it: a stop in
+    /// the background takes some.
+    fn connect(&mut self, now: Instant) -> Instant {
         let progress = match std::mem::replace(&mut self.link, Link::Over(1)) {
             // Nobody is there to talk to and nothing is left to say. It does not matter which ended
             // first, the input or the connection.
@@ -215,10 +203,23 @@ impl<'a> Session<'a> {
                 return now;
             }
             Link::Down { until, .. } if now >= until => {
-                let found = self.look_up();
-                now = Instant::now();
-                found.map_or_else(Progress::Failed, |found| dial::dial(found, now))
+                let address = &self.config.address;
+                match dial::may_wait(address).then(|| LookUp::begin(address)) {
+                    None => dial::dial(dial::look_up(address), now),
+                    Some(Ok(look_up)) => {
+                        self.link = Link::LookingUp(look_up);
+                        return now;
+                    }
+                    Some(Err(error)) => Progress::Failed(DialError::Failed(error)),
+                }
             }
+            Link::LookingUp(look_up) => match look_up.check() {
+                Ok(found) => dial::dial(found, now),
+                Err(look_up) => {
+                    self.link = Link::LookingUp(look_up);
+                    return now;
+                }
+            },
             Link::Dialing { dial, look } if look || now >= dial.until() => dial.check(now),
             other => {
                 self.link = other;
@@ -231,20 +232,6 @@ impl<'a> Session<'a> {
             Progress::Failed(error) => self.not_connected(&error, now),
         }
         now
-    }
-
-    /// Finds where to connect to. To look a name up may take long, and keys are not read meanwhile.
-    fn look_up(&mut self) -> Result<Vec<SockAddr>, DialError> {
-        let address = &self.config.address;
-        if !self.has_person || !dial::may_wait(address) {
-            return dial::look_up(address);
-        }
-        self.step_aside(|session| {
-            session.looking_up.store(true, Ordering::Relaxed);
-            let found = dial::look_up(address);
-            session.looking_up.store(false, Ordering::Relaxed);
-            found
-        })
     }
 
     /// There is a connection. Gives the time: where the console opens in the background, that takes until `fg`.
@@ -523,6 +510,7 @@ impl<'a> Session<'a> {
             // To be finished in the next turn.
             Link::Down { .. } if self.outgoing.is_done() => return Next::Again,
             Link::Down { until, .. } => Some(*until),
+            Link::LookingUp(_) => None,
             Link::Dialing { dial, .. } => Some(dial.until()),
             Link::Up(up) => up.resumes(&self.outgoing),
         };
