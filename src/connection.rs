@@ -190,9 +190,11 @@ impl<S: Stream> Connection<S> {
     /// then everything is taken, and goes nowhere.
     #[inline]
     pub fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        if self.broken.is_some() {
+            return Ok(slices.iter().map(|slice| slice.len()).sum());
+        }
         loop {
             let result = match slices {
-                _ if self.broken.is_some() => Ok(slices.iter().map(|slice| slice.len()).sum()),
                 [slice] => self.stream.write(slice),
                 _ => self.stream.write_vectored(slices),
             };

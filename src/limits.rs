@@ -9,40 +9,45 @@ pub type Millis = u64;
 /// One read from a socket, and so one connection's share of a turn. Large enough that a burst
 /// comes in with one system call.
 pub const READ: usize = 64 << 10;
-/// … where a pace is set: this, or so many bytes for each line of a burst, if that is more.
+/// The same where a pace is set, unless the lines of a burst ask for more.
 pub const PACED_READ: usize = 4 << 10;
+/// What a burst asks for: so many bytes for each of its lines.
 pub const PACED_LINE: usize = 64;
-/// Lines of talk that one sends together are taken together, so many of them …
+/// Lines of talk that one sends together are taken together, so many of them at most.
 pub const RUN_LINES: usize = 64;
-/// … or, with the last of them, a little more than become so many bytes for those who hear them.
+/// Lines of talk are taken together until they have become so many bytes for those who hear them.
 pub const RUN: usize = 4 << 10;
 /// What one turn publishes into the rooms before it writes, unless the backlog asks for less:
 /// a turn must stay well below the backlog, or it would outrun readers that keep up.
 pub const TURN: usize = 128 << 10;
-/// The part of the backlog that one turn may publish at most.
-pub const TURN_SHARE: usize = 4;
-/// The part of the memory's ceiling that one turn may add, be it by publishing or by what it keeps of its reads.
-pub const TURN_PART: usize = 64;
-/// When the ceiling is passed, this part of what can be given back is freed, so that there is room for more than the
+/// The backlog divided by this is what one turn may publish at most.
+pub const TURNS_IN_BACKLOG: usize = 4;
+/// The memory's ceiling divided by this is what one turn may add, be it by publishing or by what it keeps of its reads.
+pub const TURNS_IN_MEMORY: usize = 64;
+/// When the ceiling is passed, what can be given back divided by this is freed, so that there is room for more than the
 /// next line.
 pub const RELIEF: usize = 8;
-/// The part of the ceiling that is left for what is queued and kept, however many connections and rooms there are.
+/// The ceiling divided by this is left for what is queued and kept, however many connections and rooms there are.
 pub const LEFT: usize = 4;
-/// The part that comes on top of what is held, for the gaps between it: measured with glibc, a thousand rooms, half
+/// What is held divided by this comes on top of it, for the gaps between: measured with glibc, a thousand rooms, half
 /// lines and readers that have stopped.
 pub const GAPS: usize = 4;
 /// The smallest ceiling.
 pub const MIN_MEMORY: usize = 1 << 20;
-/// Freed memory of so many bytes goes back to the system, if it is also the part of all that is said above …
+/// Freed memory goes back to the system if it is so many bytes at least.
 pub const RELEASE: usize = 256 << 10;
-/// … but not more often than this, unless tables have moved.
+/// Freed memory goes back if it is no less than what was held divided by this, too.
+pub const RELEASE_PART: usize = 8;
+/// Freed memory goes back no more often than this, unless tables have moved.
 pub const RELEASE_PAUSE: Millis = 100;
-/// Rooms are lively when in one turn so many speak for each room that hears something …
+/// Rooms are lively when in one turn so many speak for each room that hears something.
 pub const LIVELY: usize = 8;
-/// … and then the event loop waits so long for more of them, in microseconds, if the turn took no less itself …
+/// Where rooms are lively the event loop waits so long for more to speak, in microseconds, if the turn took no less
+/// itself.
 pub const GATHER: u64 = 100;
-/// … but, where a wait takes so many times longer, not again in the next second.
+/// A wait that took so many times longer than it should is one too long.
 pub const GATHER_OVERRUN: u32 = 8;
+/// After a wait that was too long there is none for a while.
 pub const GATHER_REST: Millis = 1_000;
 /// Connections accepted from one listener before the others get their turn.
 pub const ACCEPTS: usize = 256;
@@ -66,9 +71,9 @@ pub const STALL: Millis = 100;
 pub const PATIENCE: Millis = 1_000;
 /// Unread replies past which nothing more is read from a client (contract, section 4).
 pub const REPLIES: usize = 64 << 10;
-/// Long answers are made in pieces of so many lines …
+/// Long answers are made in pieces of so many lines at most.
 pub const PAGE_LINES: usize = 200;
-/// … each when less than this is left of the one before.
+/// The next piece of a long answer is made when less than this is left of the one before.
 pub const PAGE: usize = 8 << 10;
 
 /// A connection that ends and takes nothing of what is queued for it for so long is given up.
@@ -103,19 +108,19 @@ pub const TOPIC: usize = 400;
 pub const KEY: usize = 64;
 /// Lines kept of each room.
 pub const HISTORY: usize = 100;
-/// Rooms that are not there, but of which a transcript has public lines: so many histories are kept …
+/// Rooms that are not there, but of which a transcript has public lines: so many histories are kept.
 pub const PAST_ROOMS: usize = 200;
-/// … of so many bytes together.
+/// Histories of rooms that are not there are kept of so many bytes together.
 pub const PAST: usize = 1 << 20;
 /// Bans.
 pub const BANS: usize = 1_000;
 /// Places remembered for a wrong password.
 pub const TRIES: usize = 1_000;
-/// The pause after the first wrong password. Each further one doubles it …
+/// The pause after the first wrong password. Each further one doubles it.
 pub const TRY_PAUSE: Millis = 1_000;
-/// … up to this.
+/// The longest pause after a wrong password.
 pub const TRY_PAUSE_MOST: Millis = 60_000;
-/// … or this, for those on the same machine, who are all alike.
+/// The longest pause for those on the same machine, who are all alike.
 pub const TRY_PAUSE_LOCAL: Millis = 5_000;
 /// How long somebody may stand at the door without the password: longer than the longest pause.
 pub const DOOR: Millis = 2 * TRY_PAUSE_MOST;

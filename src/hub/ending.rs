@@ -150,7 +150,7 @@ impl<S: Stream> Hub<S> {
             connection.phase = Phase::Over;
             return;
         }
-        // A peer that has sent nothing more is not waited for where many end at once.
+        // In a stop, where many end at once, only those are waited for who have sent more: their last word would be lost.
         let has_sent = matches!(connection.fill(&mut self.buffer), Fill::Bytes(_));
         if linger && (has_sent || !self.stopping) && !connection.ended {
             connection.phase = Phase::Lingering;

@@ -251,8 +251,13 @@ impl<S: Stream> Hub<S> {
         self.flush();
         self.see_out();
         self.wake_waiting();
-        self.most = self.memory() + 2 * self.budget;
+        self.most = self.most_after_turn();
         self.rate.count(now, self.post.fanout.delivered());
+    }
+
+    /// So much memory may be held when the turn that goes on now, or the next, is done with adding to it.
+    fn most_after_turn(&self) -> usize {
+        self.memory() + 2 * self.budget
     }
 
     /// Says what time of day it is, from here on.
@@ -439,8 +444,8 @@ impl<S: Stream> Outlets for Streams<'_, S> {
 
 /// What a turn publishes at most, in bytes.
 fn budget(config: &Config) -> usize {
-    let backlog = config.backlog / limits::TURN_SHARE;
-    let memory = config.max_memory / limits::TURN_PART;
+    let backlog = config.backlog / limits::TURNS_IN_BACKLOG;
+    let memory = config.max_memory / limits::TURNS_IN_MEMORY;
     limits::TURN.min(backlog).min(memory).max(1)
 }
 

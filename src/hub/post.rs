@@ -82,10 +82,7 @@ impl Post {
                 }
             }
             Event::Report { to } => self.reports.push(to),
-            Event::Enter { person, room } => {
-                let feed = self.feed(room);
-                self.fanout.join(person, feed);
-            }
+            Event::Enter { person, room } => self.join(person, room),
             Event::Leave { person, .. } => self.fanout.part(person),
             Event::Vanish { room } => {
                 if let Some(feed) = self.feeds.get_mut(room as usize).and_then(Option::take) {
@@ -124,7 +121,7 @@ impl Post {
             });
     }
 
-    /// Puts a reader into a room without rules.
+    /// Has a reader get the lines of a room from now on.
     pub fn join(&mut self, reader: PersonId, room: RoomId) {
         let feed = self.feed(room);
         self.fanout.join(reader, feed);

@@ -15,7 +15,7 @@ impl<S: Stream> Hub<S> {
     pub(super) fn read_ready(&mut self) -> usize {
         let mut speakers = 0;
         // What the turn keeps counts as well: half lines, answers.
-        let most = self.memory() + 2 * self.budget;
+        let most = self.most_after_turn();
         for _ in 0..self.ready.len() {
             if self.post.published >= self.budget || self.memory() > most {
                 break;
@@ -348,7 +348,7 @@ impl<S: Stream> Hub<S> {
     /// Lets those read on who no longer have to wait, and goes on with long answers: as many as one turn may add. The
     /// others have their turn when these have been written.
     pub(super) fn wake_waiting(&mut self) {
-        let most = self.memory() + 2 * self.budget;
+        let most = self.most_after_turn();
         for id in std::mem::take(&mut self.waiting) {
             let Some(connection) = self.connections.get_mut(id as usize) else {
                 continue;

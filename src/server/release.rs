@@ -22,7 +22,7 @@ impl Release {
     /// So many bytes are held, and were at most in this turn. Whether freed memory is to be given back at once.
     pub fn is_due(&mut self, held: usize, most: usize, now: Millis) -> bool {
         self.most = self.most.max(held).max(most);
-        let worthwhile = limits::RELEASE.max(self.most / limits::RELIEF);
+        let worthwhile = limits::RELEASE.max(self.most / limits::RELEASE_PART);
         let is_much = self.most - held >= worthwhile;
         self.pending = is_much && now < self.rests_until;
         if !is_much || self.pending {
@@ -92,6 +92,6 @@ mod tests {
         let sum = 100 * limits::RELEASE;
         assert!(!release.is_due(sum, 0, 0));
         assert!(!release.is_due(sum - 2 * limits::RELEASE, 0, 1));
-        assert!(release.is_due(sum - sum / limits::RELIEF, 0, 2));
+        assert!(release.is_due(sum - sum / limits::RELEASE_PART, 0, 2));
     }
 }
