@@ -72,6 +72,8 @@ pub struct Identity {
     is_outside: bool,
     /// It has said why.
     is_refused: bool,
+    /// On this connection or an earlier one, a server had a place.
+    was_in: bool,
     /// It has said that it stops: what it has not read yet, it never will.
     is_closing: bool,
     /// The name that was asked for last, until there is an answer.
@@ -121,6 +123,7 @@ impl Identity {
             entering: None,
             is_outside: true,
             is_refused: false,
+            was_in: false,
             is_closing: false,
             asked: None,
             is_joining: false,
@@ -149,6 +152,11 @@ impl Identity {
         } else {
             None
         }
+    }
+
+    /// Whether the server has no place for one more, and none ever had.
+    pub fn is_turned_away(&self) -> bool {
+        self.is_refused && !self.was_in
     }
 
     /// When [`Identity::tick`] has something to do.
@@ -191,6 +199,7 @@ impl Identity {
         self.is_closing |= heard == Some(Heard::Closing);
         self.is_outside &= notice.is_some() && matches!(heard, None | Some(Heard::NoPlace));
         self.is_refused = self.is_outside && heard.is_some();
+        self.was_in |= !self.is_outside;
         match self.door {
             Door::Open => {}
             _ => self.at_the_door(heard, now, actions),

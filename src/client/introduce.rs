@@ -45,6 +45,12 @@ impl Session<'_> {
         self.introduction.as_ref()?.identity.why_unheard()
     }
 
+    /// Whether the server did not let a script in to begin with, which then has nothing to go on with. A person may wait.
+    pub(super) fn is_turned_away(&self) -> bool {
+        let introduction = self.introduction.as_ref().filter(|_| !self.has_person());
+        introduction.is_some_and(|introduction| introduction.identity.is_turned_away())
+    }
+
     /// Takes in the first `n` bytes of the chunk, which the server sent.
     pub(super) fn hear(&mut self, n: usize, now: Instant) {
         let secrets = self.outgoing.take_secrets();

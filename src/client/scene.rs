@@ -60,7 +60,10 @@ impl Scene {
             return;
         }
         // Whoever hears more than the server's own lines is in a room; the first is the lobby.
-        self.room.get_or_insert_with(|| LOBBY.to_owned());
+        if self.room.is_none() {
+            self.room = Some(LOBBY.to_owned());
+            remember(&mut self.rooms, LOBBY, ROOMS);
+        }
         if let Some(said) = Said::split(split_time(line).1) {
             self.heard(said.name);
         }
@@ -285,7 +288,10 @@ mod tests {
         );
         assert_eq!(names(&["<bob> hi", "*** bob left"]), "");
         let rooms = scene(&["*** in #tea: 3 people", "*** #pub, #tea", "<a> #no"]);
-        assert_eq!(rooms.rooms().collect::<Vec<_>>(), ["#tea", "#pub"]);
+        assert_eq!(
+            rooms.rooms().collect::<Vec<_>>(),
+            ["#lobby", "#tea", "#pub"]
+        );
     }
 
     #[test]

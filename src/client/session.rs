@@ -274,7 +274,8 @@ impl<'a> Session<'a> {
             let out = above(&mut self.console, output);
             self.printer.end(time(&mut self.clock), out);
         }
-        if self.outgoing.said_quit() || (half_closed && error.is_none()) {
+        let is_over = self.outgoing.said_quit() || self.is_turned_away();
+        if is_over || (half_closed && error.is_none()) {
             // To a script that has a meaning; a person has seen it.
             let why = self.why_unheard().map(str::to_owned).or(unheard);
             let why = why.filter(|_| !self.has_person);

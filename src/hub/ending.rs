@@ -94,10 +94,11 @@ impl<S: Stream> Hub<S> {
     /// Why somebody cannot come in, for the log and for them.
     pub(super) fn refusal(&self, origin: Origin) -> Option<(Why, String)> {
         if self.open >= self.config.max_clients {
-            let text = format!(
-                "the server is full: {} at most; try again later",
-                self.config.max_clients
-            );
+            let most = match self.config.max_clients {
+                1 => "1 person".to_owned(),
+                n => format!("{n} people"),
+            };
+            let text = format!("the server is full: {most} at most; try again later");
             return Some((Why::Full, text));
         }
         if self.is_crowded() {

@@ -106,6 +106,10 @@ fn a_pipe_that_was_not_heard_ends_with_1() {
     }
     let (code, _, said) = pipe(&closed, &[], "/pass open sesame\nhello\n");
     assert_eq!((code, said), (Some(0), vec![]));
+    // Whether the input has ended by then is no matter.
+    let mut waits = Client::piped(&place(&full), &[]);
+    waits.says("nothing was heard: the server had no place for one more");
+    assert_eq!(waits.exit_by_itself().0, Some(1));
 }
 
 #[test]

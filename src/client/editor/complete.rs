@@ -91,7 +91,9 @@ fn choices(ahead: &str, word: &str, scene: &Scene) -> Vec<String> {
     let commands = || COMMANDS.iter().map(|&(name, _)| name);
     match argument {
         Some(Argument::Command) => matching(commands(), word, "", " "),
-        Some(Argument::Room) => matching(scene.rooms(), word, "", " "),
+        // With its `#` or without, as the server takes it.
+        Some(Argument::Room) if word.starts_with('#') => matching(scene.rooms(), word, "", " "),
+        Some(Argument::Room) => matching(scene.rooms(), &format!("#{word}"), "", " "),
         Some(Argument::Name) => matching(scene.names(), word, "", " "),
         Some(Argument::Other) | None => match word.strip_prefix('/') {
             Some(word) if ahead.is_empty() => matching(commands(), word, "/", " "),

@@ -1,8 +1,9 @@
 //! The lines that were sent, to be sent again.
 //!
-//! Owns them, the newest [`HISTORY`] of them, and the unfinished line while one walks through them.
+//! Owns them, the newest [`HISTORY`] of them, and the unfinished line and what one has made of others while one walks
+//! through them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Lines that are remembered.
 pub const HISTORY: usize = 500;
@@ -13,8 +14,8 @@ pub struct History {
     lines: VecDeque<String>,
     /// How far back one has walked; 0 is the unfinished line itself, n the nth newest.
     back: usize,
-    /// The unfinished line, while `back` is not 0.
-    unfinished: String,
+    /// What was left of each that was shown in this walk, by how far back it is.
+    left: BTreeMap<usize, String>,
 }
 
 impl History {
@@ -33,26 +34,27 @@ impl History {
     /// What was shown is now the unfinished line.
     pub fn stay(&mut self) {
         self.back = 0;
-        self.unfinished.clear();
+        self.left.clear();
     }
 
     /// One line further back, if there is one; `current` is what is being shown.
     pub fn older(&mut self, current: &str) -> Option<String> {
-        let at = self.lines.len().checked_sub(self.back + 1)?;
-        if self.back == 0 {
-            current.clone_into(&mut self.unfinished);
-        }
-        self.back += 1;
-        Some(self.lines[at].clone())
+        let back = self.back + 1;
+        (back <= self.lines.len()).then(|| self.go(back, current))
     }
 
     /// One line further on; at last the unfinished one.
-    pub fn newer(&mut self) -> Option<String> {
-        self.back = self.back.checked_sub(1)?;
-        match self.back {
-            0 => Some(std::mem::take(&mut self.unfinished)),
-            back => Some(self.lines[self.lines.len() - back].clone()),
-        }
+    pub fn newer(&mut self, current: &str) -> Option<String> {
+        let back = self.back.checked_sub(1)?;
+        Some(self.go(back, current))
+    }
+
+    /// Goes to the line that is so far back, as it was left.
+    fn go(&mut self, back: usize, current: &str) -> String {
+        self.left.insert(self.back, current.to_owned());
+        self.back = back;
+        let as_sent = || self.lines[self.lines.len() - back].clone();
+        self.left.remove(&back).unwrap_or_else(as_sent)
     }
 }
 
@@ -71,10 +73,14 @@ mod tests {
         assert_eq!(history.older("three"), Some("two".into()));
         assert_eq!(history.older("two, edited"), Some("one".into()));
         assert_eq!(history.older("one"), None);
-        assert_eq!(history.newer(), Some("two".into()));
-        assert_eq!(history.newer(), Some("three".into()));
-        assert_eq!(history.newer(), Some("unfin".into()));
-        assert_eq!(history.newer(), None);
+        assert_eq!(history.newer("one"), Some("two, edited".into()));
+        assert_eq!(history.newer("two, edited"), Some("three".into()));
+        assert_eq!(history.newer("three"), Some("unfin".into()));
+        assert_eq!(history.newer("unfin"), None);
+        history.add("four");
+        assert_eq!(history.older(""), Some("four".into()));
+        assert_eq!(history.older("four"), Some("three".into()));
+        assert_eq!(history.older("three"), Some("two".into()));
     }
 
     #[test]

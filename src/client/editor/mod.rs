@@ -56,14 +56,22 @@ pub struct Moment<'a> {
     pub can_send: bool,
 }
 
+/// Which side of the cursor.
+enum Side {
+    Before,
+    Behind,
+}
+
 /// A line editor in one row.
 #[derive(Debug)]
 pub struct Editor {
     keys: Keys,
     line: Line,
     history: History,
-    /// What was removed last by a key that removes more than a character.
+    /// What was removed last by a key that removes more than a character, or by several such, one after the other.
     killed: String,
+    /// The last key was one of them.
+    is_killing: bool,
     /// While Tab is repeated.
     round: Option<Round>,
     /// A paste that is to be confirmed. The line is then not shown, and not edited.
@@ -81,6 +89,7 @@ impl Editor {
             line: Line::default(),
             history: History::default(),
             killed: String::new(),
+            is_killing: false,
             round: None,
             question: None,
             view: View::new(width, color),
@@ -158,6 +167,7 @@ impl Editor {
             Key::CursorIn(column) => return self.view.located(column),
             _ => {}
         }
+        let was_killing = std::mem::take(&mut self.is_killing);
         if let Some(paste) = self.question.take() {
             return self.answer(key, paste, moment, actions);
         }
@@ -171,12 +181,22 @@ impl Editor {
             Key::Ctrl('D') if self.line.is_empty() => actions.push(Action::End),
             Key::Paste(bytes) => self.paste(&bytes, moment, actions),
             Key::PasteTooLong => actions.push(Action::Explain(paste::too_long())),
-            key => self.edit(key),
+            key => self.edit(key, was_killing),
         }
     }
 
     /// Keys that change the line or move in it.
-    fn edit(&mut self, key: Key) {
+    fn edit(&mut self, key: Key, was_killing: bool) {
+        if let Some((removed, side)) = self.kill(&key) {
+            self.is_killing = was_killing || !removed.is_empty();
+            match side {
+                _ if removed.is_empty() => {}
+                _ if !was_killing => self.killed = removed,
+                Side::Before => self.killed.insert_str(0, &removed),
+                Side::Behind => self.killed.push_str(&removed),
+            }
+            return;
+        }
         let line = &mut self.line;
         match key {
             Key::Char(c) if !is_control(c) => self.insert(c.encode_utf8(&mut [0; 4])),
@@ -188,23 +208,31 @@ impl Editor {
             Key::WordRight | Key::Alt('f') => line.word_right(),
             Key::Backspace => line.backspace(),
             Key::Delete | Key::Ctrl('D') => line.delete(),
-            Key::Ctrl('K') => keep(&mut self.killed, line.kill_to_end()),
-            Key::Ctrl('U') => keep(&mut self.killed, line.kill_to_start()),
-            Key::Ctrl('W') => keep(&mut self.killed, line.kill_blank_word_before()),
-            Key::AltBackspace => keep(&mut self.killed, line.kill_word_before()),
-            Key::WordDelete | Key::Alt('d') => keep(&mut self.killed, line.kill_word_after()),
             Key::Ctrl('Y') => self.insert(&self.killed.clone()),
             Key::Ctrl('T') => line.transpose(),
             Key::Up | Key::Ctrl('P') => match self.history.older(line.text()) {
                 Some(older) => line.set(older),
                 None => self.view.bell(),
             },
-            Key::Down | Key::Ctrl('N') => match self.history.newer() {
+            Key::Down | Key::Ctrl('N') => match self.history.newer(line.text()) {
                 Some(newer) => line.set(newer),
                 None => self.view.bell(),
             },
             _ => {}
         }
+    }
+
+    /// Removes what a key does of those whose work Ctrl-Y brings back, and says where that stood.
+    fn kill(&mut self, key: &Key) -> Option<(String, Side)> {
+        let line = &mut self.line;
+        Some(match key {
+            Key::Ctrl('K') => (line.kill_to_end(), Side::Behind),
+            Key::WordDelete | Key::Alt('d') => (line.kill_word_after(), Side::Behind),
+            Key::Ctrl('U') => (line.kill_to_start(), Side::Before),
+            Key::Ctrl('W') => (line.kill_blank_word_before(), Side::Before),
+            Key::AltBackspace => (line.kill_word_before(), Side::Before),
+            _ => return None,
+        })
     }
 
     fn insert(&mut self, text: &str) {
@@ -286,13 +314,6 @@ impl Editor {
                 self.send(!paste.is_long(), actions);
             }
         }
-    }
-}
-
-/// Keeps what was removed, unless nothing was.
-fn keep(killed: &mut String, removed: String) {
-    if !removed.is_empty() {
-        *killed = removed;
     }
 }
 

@@ -209,6 +209,11 @@ fn the_line_is_edited_as_in_a_shell() {
         ("one\x1b[D\x04", "> on|"),
         ("one two\x17\x19\x19", "> one twotwo|"),
         ("one two\x1bb\x0b\x01\x19", "> two|one"),
+        // What is removed by one key after the other comes back together, in its order.
+        ("one two three\x17\x17\x19", "> one two three|"),
+        ("one two three\x01\x1bd\x1bd\x05\x19", ">  threeone two|"),
+        ("one two\x02\x02\x0b\x15\x19", "> one two|"),
+        ("one two\x17\x02\x17\x05\x19", ">  one|"),
         ("one two\x02\x15", "> |o"),
         ("one two\x1b\x7fx", "> one x|"),
         ("one two\x01\x1bd", "> | two"),

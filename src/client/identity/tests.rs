@@ -102,7 +102,7 @@ fn what_was_typed_meanwhile_is_not_for_a_server_that_is_full() {
          < Welcome to this chatroom!
          connect
          -
-         < *** the server is full: 1 at most; try again later
+         < *** the server is full: 1 person at most; try again later
          connect
          < *** too many connections from your address: 1 at most; close one first
          connect
