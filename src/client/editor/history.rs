@@ -3,7 +3,7 @@
 //! Owns them, the newest [`HISTORY`] of them, and the unfinished line and what one has made of others while one walks
 //! through them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// Lines that are remembered.
 pub const HISTORY: usize = 500;
@@ -15,7 +15,7 @@ pub struct History {
     /// How far back one has walked; 0 is the unfinished line itself, n the nth newest.
     back: usize,
     /// What was left of each that was shown in this walk, by how far back it is.
-    left: BTreeMap<usize, String>,
+    left: Vec<(usize, String)>,
 }
 
 impl History {
@@ -51,10 +51,12 @@ impl History {
 
     /// Goes to the line that is so far back, as it was left.
     fn go(&mut self, back: usize, current: &str) -> String {
-        self.left.insert(self.back, current.to_owned());
+        self.left.push((self.back, current.to_owned()));
         self.back = back;
-        let as_sent = || self.lines[self.lines.len() - back].clone();
-        self.left.remove(&back).unwrap_or_else(as_sent)
+        match self.left.iter().position(|&(known, _)| known == back) {
+            Some(at) => self.left.swap_remove(at).1,
+            None => self.lines[self.lines.len() - back].clone(),
+        }
     }
 }
 
